@@ -1,0 +1,57 @@
+//! What enforces the rules.
+
+use std::error::Error;
+use std::fmt::Display;
+
+use crate::{Command, Event, InvalidStreamId, StreamId};
+
+/// A thing with rules: state that only events change.
+///
+/// The state begins as [`Default`] and is the fold of the stream's events:
+/// `stateₙ = apply(stateₙ₋₁, eventₙ)`. It lives in memory while it is in use and is never shared; nobody
+/// reads it but its own [`Handle`] implementations. Queries are what projections are for.
+pub trait Aggregate: Default + Send + Sync + 'static {
+    /// What tells one aggregate from another. Its `Display` form is the stream's key, so it must be
+    /// unique, never change, and contain no control characters.
+    type Id: Display + Clone + Send + Sync + 'static;
+
+    /// What can happen to it.
+    type Event: Event;
+
+    /// Takes a fact in. It cannot fail, and must not look at a clock or do I/O: it runs again whenever
+    /// the state is rebuilt.
+    fn apply(&mut self, event: &Self::Event);
+
+    /// The stream of the aggregate `id`: the events' category, and the id as key.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidStreamId`] when the id is empty, too long, or has a control character.
+    fn stream(id: &Self::Id) -> Result<StreamId, InvalidStreamId> {
+        StreamId::new(Self::Event::CATEGORY, id)
+    }
+}
+
+/// How an aggregate decides a command.
+///
+/// Each command has its exact error: `type Error = Infallible` says that it can never be refused.
+#[diagnostic::on_unimplemented(
+    message = "the aggregate `{Self}` cannot handle the command `{C}`",
+    label = "`Handle<{C}>` is not implemented for `{Self}`",
+    note = "write `impl Handle<{C}> for {Self}`, or let the command's `type Aggregate` name another aggregate"
+)]
+pub trait Handle<C: Command>: Aggregate {
+    /// Why the command may be refused.
+    type Error: Error + Send + Sync + 'static;
+
+    /// Decides: the events that follow, none for "nothing to do", or a rejection.
+    ///
+    /// It is a function of the state and the command alone: no clock, no I/O, no randomness. The framework
+    /// may call it again with a newer state when another process wrote first, and runs a whole queue of
+    /// commands against one state before one commit.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the command breaks. A rejection changes nothing and is never retried.
+    fn handle(&self, command: &C) -> Result<Vec<Self::Event>, Self::Error>;
+}

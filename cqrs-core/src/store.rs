@@ -1,0 +1,25 @@
+//! What a storage backend implements, and the words it answers with.
+//!
+//! The whole contract stands on the traits' methods. All of them are object-safe, so that an application
+//! does not carry its store's type.
+
+mod append;
+mod error;
+mod events;
+mod process;
+
+pub use append::{
+    Append, AppendError, Appended, InvalidAppend, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
+    MAX_EVENTS_PER_APPEND, StreamWrite,
+};
+pub use error::StoreError;
+pub use events::{Direction, EventFilter, EventStore, LogPage, StreamRead};
+pub use process::{
+    Chain, InstanceChange, InstanceId, InstanceRecord, InvalidInstanceId, MAX_INSTANCE_ID_BYTES,
+    OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore, StepCause, StepError,
+};
+
+/// A store that can carry a whole application: events, and the state of process managers beside them.
+pub trait Store: EventStore + ProcessStore {}
+
+impl<S: EventStore + ProcessStore> Store for S {}

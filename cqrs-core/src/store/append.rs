@@ -1,0 +1,154 @@
+//! Writing: what is appended, and what comes of it.
+
+use crate::{CommandId, ExpectedVersion, NewEvent, Position, StreamId, Timestamp, Version};
+
+/// The largest data and metadata of one event, in bytes of JSON together: 1 MiB, far more than a fact
+/// needs, far less than what makes a batch of hundreds of events a burden.
+pub const MAX_EVENT_BYTES: usize = 1 << 20;
+
+/// The longest event type, in bytes of UTF-8.
+pub const MAX_EVENT_TYPE_BYTES: usize = 255;
+
+/// The most events that one [`Append`] may carry, over all its streams.
+pub const MAX_EVENTS_PER_APPEND: usize = 10_000;
+
+/// One unit of writing: all of it is stored, or nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Append {
+    /// The streams to write; nearly always one.
+    pub writes: Vec<StreamWrite>,
+    /// The command to remember, so that its retry is answered and not repeated.
+    pub receipt: Option<CommandId>,
+    /// The [`recorded_at`](crate::RecordedEvent::recorded_at) of its events.
+    pub recorded_at: Timestamp,
+}
+
+/// Events for one stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamWrite {
+    /// The stream.
+    pub stream: StreamId,
+    /// What its version must be, also when there are no events.
+    pub expected: ExpectedVersion,
+    /// The events, in order; may be empty.
+    pub events: Vec<NewEvent>,
+}
+
+/// What an [`Append`] came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The version of each stream after its write, in the order of the writes.
+    pub versions: Vec<Version>,
+    /// The position of the last event. Without events, the log's head as the append was judged: what the
+    /// decision was based on is at or below it.
+    pub position: Position,
+    /// How many events were stored.
+    pub events: u64,
+    /// Whether this is the first outcome of a command that had been stored before; nothing was changed
+    /// this time.
+    pub duplicate: bool,
+}
+
+/// Why one [`Append`] was refused; nothing of it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// Somebody else wrote first.
+    #[error("stream {stream} was expected at {expected}, found at version {actual}")]
+    WrongExpectedVersion {
+        /// The stream.
+        stream: StreamId,
+        /// What the writer believed.
+        expected: ExpectedVersion,
+        /// What is so.
+        actual: Version,
+    },
+    /// It breaks a limit of the store.
+    #[error(transparent)]
+    Invalid(#[from] InvalidAppend),
+}
+
+/// Which limit an [`Append`] breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidAppend {
+    /// An event's data and metadata are too large.
+    #[error(
+        "event {event_type:?} for stream {stream} has {bytes} bytes, more than the limit of {MAX_EVENT_BYTES}"
+    )]
+    EventTooLarge {
+        /// The stream.
+        stream: StreamId,
+        /// The event's type.
+        event_type: String,
+        /// Its data and metadata as JSON.
+        bytes: usize,
+    },
+    /// An event's type is empty, too long, or has a control character.
+    #[error(
+        "event type {event_type:?} for stream {stream} is not 1 to {MAX_EVENT_TYPE_BYTES} bytes without control characters"
+    )]
+    EventType {
+        /// The stream.
+        stream: StreamId,
+        /// The type.
+        event_type: String,
+    },
+    /// There are too many events.
+    #[error("an append of {0} events exceeds the limit of {MAX_EVENTS_PER_APPEND}")]
+    TooManyEvents(usize),
+    /// One append writes a stream twice, which leaves the second expected version without meaning.
+    #[error("one append writes stream {0} twice")]
+    StreamTwice(StreamId),
+}
+
+impl Append {
+    /// Checks the limits that all stores share. A store calls this before it writes anything.
+    ///
+    /// # Errors
+    ///
+    /// The first limit that is broken.
+    pub fn validate(&self) -> Result<(), InvalidAppend> {
+        let events = self.writes.iter().map(|write| write.events.len()).sum();
+        if events > MAX_EVENTS_PER_APPEND {
+            return Err(InvalidAppend::TooManyEvents(events));
+        }
+        for (index, write) in self.writes.iter().enumerate() {
+            if self.writes[..index].iter().any(|earlier| earlier.stream == write.stream) {
+                return Err(InvalidAppend::StreamTwice(write.stream.clone()));
+            }
+            for event in &write.events {
+                event.validate(&write.stream)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes of JSON and ids it carries, roughly: what bounds a batch.
+    pub fn weight(&self) -> usize {
+        self.writes.iter().flat_map(|write| &write.events).map(|event| event.data.as_str().len() + 64).sum()
+    }
+}
+
+impl NewEvent {
+    fn validate(&self, stream: &StreamId) -> Result<(), InvalidAppend> {
+        let event_type = || self.event_type.as_ref().to_owned();
+        if self.event_type.is_empty()
+            || self.event_type.len() > MAX_EVENT_TYPE_BYTES
+            || self.event_type.chars().any(char::is_control)
+        {
+            return Err(InvalidAppend::EventType { stream: stream.clone(), event_type: event_type() });
+        }
+        let extra: usize =
+            self.metadata.extra.iter().map(|(key, value)| key.len() + value.to_string().len()).sum();
+        let bytes = self.data.as_str().len() + extra;
+        if bytes > MAX_EVENT_BYTES {
+            return Err(InvalidAppend::EventTooLarge {
+                stream: stream.clone(),
+                event_type: event_type(),
+                bytes,
+            });
+        }
+        Ok(())
+    }
+}

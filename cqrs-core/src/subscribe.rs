@@ -1,0 +1,5 @@
+//! What follows the log.
+
+mod projection;
+
+pub use projection::{Projection, ReadModel};
