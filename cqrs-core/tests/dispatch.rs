@@ -204,7 +204,8 @@ async fn a_full_application_answers_overloaded_or_lets_wait() {
 async fn shutdown_finishes_what_was_accepted_and_refuses_the_rest() {
     let store = MemoryStore::new();
     let app = app(&store).await;
-    let mut accepted: Vec<_> = (0..100).map(|n| app.dispatch(add(&n.to_string(), 1)).into_future()).collect();
+    let mut accepted: Vec<_> =
+        (0..100).map(|n| app.dispatch(add(&n.to_string(), 1)).into_future()).collect();
     for dispatch in &mut accepted {
         assert!(futures::poll!(dispatch).is_pending());
     }
@@ -226,7 +227,10 @@ async fn a_timeout_before_the_commit_says_that_the_outcome_is_open() {
     assert!(futures::poll!(&mut first).is_pending());
     let id = id();
     let second = app.dispatch(add("a", 1)).command_id(id).timeout(Duration::ZERO).await;
-    assert!(matches!(second, Err(DispatchError::TimedOut { command_id }) if command_id == id), "{second:?}");
+    assert!(
+        matches!(second, Err(DispatchError::TimedOut { command_id }) if command_id == id),
+        "{second:?}"
+    );
 }
 
 #[tokio::test]

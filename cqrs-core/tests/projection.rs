@@ -99,7 +99,10 @@ async fn strong_does_not_wait_for_events_that_a_projection_does_not_want() {
     let app = builder.start().await.unwrap();
     let done = app.dispatch(add("a", 1)).strong().await.unwrap();
     assert_eq!(done.consistency, Consistency::Reached);
-    assert_eq!(app.dispatch(add("a", 1)).wait_for(["nobody"]).await.unwrap().consistency, Consistency::Stopped);
+    assert_eq!(
+        app.dispatch(add("a", 1)).wait_for(["nobody"]).await.unwrap().consistency,
+        Consistency::Stopped
+    );
 }
 
 /// A strong wait of a peer runs into its timeout once the handler has stopped.
@@ -148,7 +151,10 @@ async fn an_event_that_cannot_be_read_stops_the_projection_and_its_aggregate_wit
     loop {
         if let SubscriberState::Retrying { error, .. } = app.status().remove(0).state {
             let says = "event \"Melted\" at version 1 of stream pot-a (position 1): cannot be read as";
-            assert!(error.starts_with("event \"Melted\" at version 1 of stream pot-a (position 1)"), "{says}: {error}");
+            assert!(
+                error.starts_with("event \"Melted\" at version 1 of stream pot-a (position 1)"),
+                "{says}: {error}"
+            );
             assert!(error.contains("unknown variant `Melted`"), "{error}");
             break;
         }

@@ -199,7 +199,11 @@ impl<S: EventStore> EventStore for Shared<S> {
         self.0.inner.receipts(commands).await
     }
 
-    async fn read_stream(&self, stream: &StreamId, read: StreamRead) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        read: StreamRead,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
         self.0.inner.read_stream(stream, read).await
     }
 
@@ -231,7 +235,11 @@ impl<S: ProcessStore> ProcessStore for Shared<S> {
         self.0.inner.checkpoint(process).await
     }
 
-    async fn instances(&self, process: &str, ids: &[InstanceId]) -> Result<Vec<Option<InstanceRecord>>, StoreError> {
+    async fn instances(
+        &self,
+        process: &str,
+        ids: &[InstanceId],
+    ) -> Result<Vec<Option<InstanceRecord>>, StoreError> {
         self.0.inner.instances(process, ids).await
     }
 
