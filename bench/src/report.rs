@@ -83,7 +83,7 @@ impl Report {
 
     pub(crate) fn print_table(&self) {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
         table.set_header(["case", "events/s", "lowest … highest", "ratio to raw", "p50 ms", "p99 ms"]);
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
