@@ -78,10 +78,8 @@ impl Processes {
             let instance = (&entry.process, &entry.instance);
             let is_stuck = command && stuck.contains(&instance);
             match entry.state {
-                OutboxState::Pending if entry.retry_at <= now => {
-                    if !is_stuck {
-                        due.push(entry.clone());
-                    }
+                OutboxState::Pending if entry.retry_at <= now && !is_stuck => {
+                    due.push(entry.clone());
                 }
                 // What is not due by now is in nobody's way.
                 OutboxState::Pending if entry.due_at > now => {}
