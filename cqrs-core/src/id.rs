@@ -120,6 +120,22 @@ impl From<CommandId> for CorrelationId {
     }
 }
 
+/// Where the framework gets new ids, and the randomness of its pauses; a test passes one that it controls.
+pub trait IdSource: Send + Sync + 'static {
+    /// A UUID that nobody has had before.
+    fn next_id(&self) -> Uuid;
+}
+
+/// Version 7 UUIDs: by time, and random.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RandomIds;
+
+impl IdSource for RandomIds {
+    fn next_id(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

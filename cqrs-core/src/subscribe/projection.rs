@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::{BoxError, EventSet, Position, RecordedEvent, StepError, StoreError};
+use super::Worker;
+use crate::{BoxError, EventFilter, EventSet, LogPage, Position, RecordedEvent, StepError, StoreError};
 
 /// Turns events into a read model that answers queries.
 ///
@@ -98,4 +99,50 @@ pub trait ReadModel: Send + Sync + 'static {
         from: Position,
         to: Position,
     ) -> Result<(), StepError>;
+}
+
+/// A projection on the subscribers' loop.
+pub(crate) struct ProjectionWorker<P, R> {
+    pub(crate) projection: P,
+    pub(crate) read_model: R,
+}
+
+impl<P: Projection, R: ReadModel<Target = P::Target>> ProjectionWorker<P, R> {
+    /// Lets the projection make its tables.
+    pub(crate) async fn setup(&self) -> Result<(), BoxError> {
+        let at = self.read_model.checkpoint(P::NAME).await?;
+        let mut transaction = self.read_model.begin().await?;
+        self.projection.setup(R::target(&mut transaction)).await?;
+        match self.read_model.commit(transaction, P::NAME, at, at).await {
+            // Another runner works already, on tables that are there.
+            Ok(()) | Err(StepError::Fenced) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[async_trait]
+impl<P: Projection, R: ReadModel<Target = P::Target>> Worker for ProjectionWorker<P, R> {
+    fn filter(&self) -> EventFilter {
+        P::Event::filter()
+    }
+
+    async fn checkpoint(&self) -> Result<Position, BoxError> {
+        Ok(self.read_model.checkpoint(P::NAME).await?)
+    }
+
+    async fn work(&self, from: Position, page: LogPage) -> Result<(), BoxError> {
+        let events = decode_page::<P::Event>(page.events)?;
+        let mut transaction = self.read_model.begin().await?;
+        if !events.is_empty() {
+            self.projection.project_batch(&events, R::target(&mut transaction)).await?;
+        }
+        Ok(self.read_model.commit(transaction, P::NAME, from, page.scanned_to).await?)
+    }
+}
+
+pub(crate) fn decode_page<S: EventSet>(
+    events: Vec<RecordedEvent>,
+) -> Result<Vec<RecordedEvent<S>>, crate::Undecodable> {
+    events.into_iter().map(RecordedEvent::decode).collect()
 }

@@ -1,0 +1,97 @@
+//! The application: everything together, from start to shutdown.
+
+mod builder;
+mod wait;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use builder::{AppBuilder, StartError};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+pub(crate) use wait::Wait;
+
+use crate::dispatch::Dispatcher;
+use crate::{Dispatch, Dispatchable, Router, Store, SubscriberStatus};
+
+/// A running application. Cheap to clone; every clone is the same application.
+///
+/// When the last clone is dropped without [`App::shutdown`], its background work ends in its own time.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    dispatcher: Dispatcher,
+    router: Arc<Router>,
+    subscribers: Vec<watch::Receiver<SubscriberStatus>>,
+    /// Tells when tasks of the outbox were done.
+    progress: Arc<Notify>,
+    stop: watch::Sender<bool>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl App {
+    /// Begins an application on a store.
+    pub fn builder(store: impl Store) -> AppBuilder {
+        AppBuilder::new(Arc::new(store))
+    }
+
+    /// Dispatches a command: await what is returned. While as many commands are under way as the options
+    /// allow, it waits.
+    pub fn dispatch<T: Dispatchable>(&self, command: T) -> Dispatch<'_, T> {
+        Dispatch::new(self, command, true)
+    }
+
+    /// Dispatches a command, or fails at once with [`DispatchError::Overloaded`](crate::DispatchError::Overloaded)
+    /// where [`App::dispatch`] would wait.
+    pub fn try_dispatch<T: Dispatchable>(&self, command: T) -> Dispatch<'_, T> {
+        Dispatch::new(self, command, false)
+    }
+
+    /// How each subscriber is doing.
+    pub fn status(&self) -> Vec<SubscriberStatus> {
+        self.0.subscribers.iter().map(|status| status.borrow().clone()).collect()
+    }
+
+    /// The store that the application runs on.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// The commands that are known by name.
+    pub fn router(&self) -> &Router {
+        &self.0.router
+    }
+
+    pub(crate) fn dispatcher(&self) -> &Dispatcher {
+        &self.0.dispatcher
+    }
+
+    /// Ends the application: refuses new commands, finishes those under way, lets each subscriber finish
+    /// its batch, and closes the store.
+    ///
+    /// Tasks of process managers that are not done yet wait in the store for the next start.
+    pub async fn shutdown(&self) {
+        self.0.dispatcher.drain().await;
+        self.0.stop.send_replace(true);
+        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            // A task that panicked has ended too, and has said so in its status.
+            let _ = task.await;
+        }
+        self.0.store.close().await;
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("router", &self.0.router).field("subscribers", &self.status()).finish()
+    }
+}

@@ -1,0 +1,131 @@
+//! The dispatcher: from commands to turns.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{Semaphore, TryAcquireError, oneshot};
+
+use super::committer::{BatchLimits, Committer};
+use super::job::{CommandJob, Rejected};
+use super::live::LiveSet;
+use super::{DispatchError, DispatchOptions, Envelope, Reply, turn};
+use crate::{Aggregate, Clock, Command, IdSource, Store, StoreError};
+
+/// What every turn needs.
+pub(crate) struct Core {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) options: DispatchOptions,
+    pub(super) committer: Committer,
+}
+
+/// Accepts commands of any type. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Dispatcher {
+    core: Arc<Core>,
+    /// One [`LiveSet`] per type of aggregate.
+    live_sets: Arc<RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
+    in_flight: Arc<Semaphore>,
+    closing: Arc<AtomicBool>,
+}
+
+impl Dispatcher {
+    pub(crate) fn start(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        options: DispatchOptions,
+    ) -> Self {
+        let limits = BatchLimits { events: options.max_batch_events, bytes: options.max_batch_bytes };
+        let committer = Committer::start(Arc::clone(&store), limits);
+        let core = Core { store, clock, ids, options, committer };
+        Self {
+            core: Arc::new(core),
+            live_sets: Arc::default(),
+            in_flight: Arc::new(Semaphore::new(options.max_in_flight as usize)),
+            closing: Arc::default(),
+        }
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Accepts a command, at once or not at all unless `wait`; what comes back is answered in any case,
+    /// also when nobody waits for it any more.
+    async fn accept<C: Command>(
+        &self,
+        command: C,
+        envelope: Envelope,
+        wait: bool,
+    ) -> Result<oneshot::Receiver<Reply<C>>, DispatchError<Rejected<C>>> {
+        const { turn::check_category::<C::Aggregate>() };
+        let stream = C::Aggregate::stream(command.aggregate_id())
+            .map_err(|error| DispatchError::Invalid(error.into()))?;
+        if self.closing.load(Ordering::Acquire) {
+            return Err(DispatchError::ShuttingDown);
+        }
+        let permits = Arc::clone(&self.in_flight);
+        let permit = if wait {
+            permits.acquire_owned().await.map_err(|_| DispatchError::ShuttingDown)?
+        } else {
+            permits.try_acquire_owned().map_err(|error| match error {
+                TryAcquireError::NoPermits => {
+                    DispatchError::Overloaded { limit: self.core.options.max_in_flight }
+                }
+                TryAcquireError::Closed => DispatchError::ShuttingDown,
+            })?
+        };
+        let (reply, answer) = oneshot::channel();
+        let job = CommandJob { command, envelope, rejection: None, reply, _permit: permit };
+        if let Some(live) = self.live_set::<C::Aggregate>().enqueue(stream, Box::new(job)) {
+            tokio::spawn(turn::run(Arc::clone(&self.core), live));
+        }
+        Ok(answer)
+    }
+
+    /// Accepts a command and waits for its answer.
+    pub(crate) async fn dispatch<C: Command>(
+        &self,
+        command: C,
+        envelope: Envelope,
+        wait: bool,
+    ) -> Reply<C> {
+        let command_id = envelope.command_id;
+        let answer = self.accept(command, envelope, wait).await?;
+        answer.await.unwrap_or_else(|_| {
+            // Only the end of the runtime drops a turn before it has answered.
+            let source = StoreError::OutcomeUnknown { source: "the turn was dropped".into() };
+            Err(DispatchError::OutcomeUnknown { command_id, source: Arc::new(source) })
+        })
+    }
+
+    fn live_set<A: Aggregate>(&self) -> Arc<LiveSet<A>> {
+        let key = TypeId::of::<A>();
+        let known = {
+            let sets = self.live_sets.read().unwrap_or_else(PoisonError::into_inner);
+            sets.get(&key).cloned()
+        };
+        let set = known.unwrap_or_else(|| {
+            let mut sets = self.live_sets.write().unwrap_or_else(PoisonError::into_inner);
+            let new = || Arc::new(LiveSet::<A>::new(self.core.options.live_aggregates)) as _;
+            Arc::clone(sets.entry(key).or_insert_with(new))
+        });
+        #[expect(clippy::expect_used, reason = "the key is the type of the set's aggregate")]
+        set.downcast().expect("a set of this type")
+    }
+
+    /// Refuses new commands, and returns when those under way are answered.
+    pub(crate) async fn drain(&self) {
+        self.closing.store(true, Ordering::Release);
+        // Permits are given out in order: all of them are free only when everybody before is answered.
+        // Failing means that another call has been here already.
+        if let Ok(all) = self.in_flight.acquire_many(self.core.options.max_in_flight).await {
+            all.forget();
+            self.in_flight.close();
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Why a dispatch did not end with a committed command.
+
+use std::sync::Arc;
+
+use crate::{BoxError, CommandId, ExpectedVersion, StoreError, StreamId, Version};
+
+/// Why a command did not take effect, or why nobody knows. `E` is the rejection of its [`Handle`](crate::Handle).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DispatchError<E> {
+    /// A rule of the domain refused the command. Nothing was changed.
+    #[error(transparent)]
+    Rejected(E),
+    /// The stream was not at the version that the caller expected, or other processes kept on writing it
+    /// for as many attempts as the options allow. Nothing was changed.
+    #[error("conflict: stream {stream} was expected at {expected}, found at version {actual}")]
+    Conflict {
+        /// The stream.
+        stream: StreamId,
+        /// What was expected.
+        expected: ExpectedVersion,
+        /// What was found.
+        actual: Version,
+    },
+    /// As many commands as the options allow are under way. Nothing was changed.
+    #[error("overloaded: {limit} commands are under way already")]
+    Overloaded {
+        /// How many.
+        limit: u32,
+    },
+    /// The caller's time ran out. The command may take effect yet; dispatching it again with the same id
+    /// is safe and tells, if that id was the caller's own.
+    #[error("timed out; command {command_id} may take effect yet")]
+    TimedOut {
+        /// The command.
+        command_id: CommandId,
+    },
+    /// The store failed while it committed. Dispatching the command again with the same id is safe and
+    /// tells, if that id was the caller's own.
+    #[error("the outcome of command {command_id} is unknown")]
+    OutcomeUnknown {
+        /// The command.
+        command_id: CommandId,
+        /// What the store says.
+        source: Arc<StoreError>,
+    },
+    /// The store failed. Nothing was changed.
+    #[error("the store failed")]
+    Store(#[source] Arc<StoreError>),
+    /// The command's handler, or the aggregate's `apply`, panicked. Nothing was changed.
+    #[error("deciding the command panicked: {message}")]
+    Panicked {
+        /// What the panic says.
+        message: String,
+    },
+    /// The command cannot be dispatched, whatever the state: its aggregate's id is no stream key, or what
+    /// it emits breaks a limit or cannot be written as JSON. Nothing was changed.
+    #[error("the command is not valid")]
+    Invalid(#[source] BoxError),
+    /// No aggregate is routed for a command of this name.
+    #[error("no route for a command named {name:?}; routed are: {routed}")]
+    UnknownCommand {
+        /// The name.
+        name: String,
+        /// The names that the router has.
+        routed: String,
+    },
+    /// A command's JSON is not what its type says.
+    #[error("the data of command {name:?} cannot be read")]
+    Malformed {
+        /// The command's name.
+        name: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The application no longer accepts commands. Nothing was changed.
+    #[error("the application is shutting down")]
+    ShuttingDown,
+}
+
+/// A rejection whose type is not known, from a command that was dispatched by name.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Rejection(pub BoxError);
+
+impl<E> DispatchError<E> {
+    /// Changes the type of the rejection.
+    pub fn map_rejection<F>(self, map: impl FnOnce(E) -> F) -> DispatchError<F> {
+        match self {
+            Self::Rejected(rejection) => DispatchError::Rejected(map(rejection)),
+            Self::Conflict { stream, expected, actual } => {
+                DispatchError::Conflict { stream, expected, actual }
+            }
+            Self::Overloaded { limit } => DispatchError::Overloaded { limit },
+            Self::TimedOut { command_id } => DispatchError::TimedOut { command_id },
+            Self::OutcomeUnknown { command_id, source } => {
+                DispatchError::OutcomeUnknown { command_id, source }
+            }
+            Self::Store(source) => DispatchError::Store(source),
+            Self::Panicked { message } => DispatchError::Panicked { message },
+            Self::Invalid(source) => DispatchError::Invalid(source),
+            Self::UnknownCommand { name, routed } => DispatchError::UnknownCommand { name, routed },
+            Self::Malformed { name, source } => DispatchError::Malformed { name, source },
+            Self::ShuttingDown => DispatchError::ShuttingDown,
+        }
+    }
+
+    /// The domain's rejection, when that is what it is.
+    pub fn rejection(&self) -> Option<&E> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A dispatch in the making: what the caller asks for, awaited.
+
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::job::Rejected;
+use super::{DispatchError, Dispatched, Dispatcher, Envelope};
+use crate::app::{App, Wait};
+use crate::{
+    BoxCommand, CausationId, Command, CommandId, CorrelationId, Metadata, Rejection, Router, Version,
+};
+
+/// What can be dispatched: any [`Command`], and a [`BoxCommand`] by its name. Not to be implemented elsewhere.
+#[async_trait]
+pub trait Dispatchable: private::Sealed + Send + Sized {
+    /// Why it may be refused.
+    type Rejection: Send;
+
+    #[doc(hidden)]
+    async fn send(self, way: private::Way<'_>) -> Result<Dispatched, DispatchError<Self::Rejection>>;
+}
+
+pub(crate) mod private {
+    use super::{Dispatcher, Envelope, Router};
+
+    pub trait Sealed {}
+
+    /// How a command gets where it is decided.
+    #[allow(missing_debug_implementations, reason = "cannot be named outside this crate")]
+    pub struct Way<'a> {
+        pub(crate) dispatcher: &'a Dispatcher,
+        pub(crate) router: &'a Router,
+        pub(crate) envelope: Envelope,
+        pub(crate) wait: bool,
+    }
+}
+
+impl<C: Command> private::Sealed for C {}
+impl private::Sealed for BoxCommand {}
+
+#[async_trait]
+impl<C: Command> Dispatchable for C {
+    type Rejection = Rejected<C>;
+
+    async fn send(self, way: private::Way<'_>) -> Result<Dispatched, DispatchError<Rejected<C>>> {
+        way.dispatcher.dispatch(self, way.envelope, way.wait).await
+    }
+}
+
+#[async_trait]
+impl Dispatchable for BoxCommand {
+    type Rejection = Rejection;
+
+    async fn send(self, way: private::Way<'_>) -> Result<Dispatched, DispatchError<Rejection>> {
+        way.router.dispatch(way.dispatcher, &self, way.envelope, way.wait).await
+    }
+}
+
+/// A command about to be dispatched: say what is wanted, then await it.
+///
+/// Once it was first polled the command is on its way: dropping the future stops the waiting, not the
+/// command.
+#[must_use = "nothing is dispatched until this is awaited"]
+#[derive(Debug)]
+pub struct Dispatch<'a, T> {
+    app: &'a App,
+    command: T,
+    command_id: Option<CommandId>,
+    expected: Option<Version>,
+    metadata: Metadata,
+    timeout: Option<Duration>,
+    queue: bool,
+    wait: Wait,
+}
+
+impl<'a, T: Dispatchable> Dispatch<'a, T> {
+    pub(crate) fn new(app: &'a App, command: T, queue: bool) -> Self {
+        Self {
+            app,
+            command,
+            command_id: None,
+            expected: None,
+            metadata: Metadata::default(),
+            timeout: None,
+            queue,
+            wait: Wait::Nothing,
+        }
+    }
+
+    /// Gives the command an id of the caller's own, which makes a retry safe: the store keeps a receipt in
+    /// the command's commit, and the same id again answers with the first outcome, for ever.
+    pub fn command_id(mut self, id: CommandId) -> Self {
+        self.command_id = Some(id);
+        self
+    }
+
+    /// Lets the command be decided only on this version of its stream; otherwise it fails with
+    /// [`DispatchError::Conflict`].
+    pub fn expected_version(mut self, version: Version) -> Self {
+        self.expected = Some(version);
+        self
+    }
+
+    /// Puts the command into a causal chain. Without it the command begins a chain named after itself.
+    pub fn correlation_id(mut self, id: CorrelationId) -> Self {
+        self.metadata.correlation_id = Some(id);
+        self
+    }
+
+    /// Names what caused the command.
+    pub fn causation_id(mut self, id: CausationId) -> Self {
+        self.metadata.causation_id = Some(id);
+        self
+    }
+
+    /// Adds a value that is stored with each of the command's events.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.metadata.extra.insert(key.into(), value.into());
+        self
+    }
+
+    /// Bounds the wait. Before the commit is known it ends with [`DispatchError::TimedOut`], after it with
+    /// [`Consistency::TimedOut`](super::Consistency::TimedOut). The command itself goes on.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Waits until all projections have the command's events in their read models.
+    pub fn strong(mut self) -> Self {
+        self.wait = Wait::Projections;
+        self
+    }
+
+    /// Waits until the named subscribers have worked on the command's events.
+    pub fn wait_for<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.wait = Wait::Named(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Waits until the whole causal chain has come to rest: process managers have seen the command's
+    /// events, what they asked for is done, and so on; and all projections have what came of it.
+    pub fn settled(mut self) -> Self {
+        self.wait = Wait::Settled;
+        self
+    }
+
+    async fn run(self) -> Result<Dispatched, DispatchError<T::Rejection>> {
+        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        let core = self.app.dispatcher().core();
+        let command_id = self.command_id.unwrap_or_else(|| CommandId::new(core.ids.next_id()));
+        let own_chain = CorrelationId::from(command_id);
+        let correlation = self.metadata.correlation_id.unwrap_or(own_chain);
+        let envelope = Envelope {
+            command_id,
+            receipt: self.command_id.is_some(),
+            expected: self.expected,
+            metadata: self.metadata,
+        };
+        let way = private::Way {
+            dispatcher: self.app.dispatcher(),
+            router: self.app.router(),
+            envelope,
+            wait: self.queue,
+        };
+        let sent = self.command.send(way);
+        let mut dispatched = match deadline {
+            None => sent.await?,
+            Some(deadline) => {
+                timeout_at(deadline, sent).await.map_err(|_| DispatchError::TimedOut { command_id })??
+            }
+        };
+        let waited = self.app.wait(&self.wait, correlation, dispatched.position);
+        dispatched.consistency = match deadline {
+            None => waited.await,
+            Some(deadline) => timeout_at(deadline, waited).await.unwrap_or(super::Consistency::TimedOut),
+        };
+        Ok(dispatched)
+    }
+}
+
+impl<'a, T: Dispatchable + 'a> IntoFuture for Dispatch<'a, T> {
+    type Output = Result<Dispatched, DispatchError<T::Rejection>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}

@@ -1,0 +1,77 @@
+//! Process managers: events in, commands out, one business transaction over many aggregates.
+
+mod outbox;
+mod outgoing;
+mod plan;
+mod worker;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub(crate) use outbox::Outbox;
+pub use outgoing::{Failure, Interest, Outgoing, Recovery};
+pub(crate) use worker::{ErasedProcess, ProcessOf, ProcessWorker};
+
+use crate::{EventSet, RecordedEvent};
+
+/// How process managers' tasks are done. Start from [`ProcessOptions::default`] and change what must be
+/// changed.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ProcessOptions {
+    /// How often a task is tried before it is parked, when it fails for a technical reason. 20 by default.
+    pub max_attempts: u32,
+    /// The first pause before another attempt; it doubles each time, with jitter. 50 ms by default.
+    pub first_retry: Duration,
+    /// How long a task that is done stays in the outbox. A caller who waits for a causal chain to settle
+    /// longer than this may be told too early. One hour by default.
+    pub keep_done: Duration,
+}
+
+impl Default for ProcessOptions {
+    fn default() -> Self {
+        Self {
+            max_attempts: 20,
+            first_retry: Duration::from_millis(50),
+            keep_done: Duration::from_secs(3_600),
+        }
+    }
+}
+
+/// Follows a business transaction over several aggregates, one instance for each.
+///
+/// An instance is state that only events change, like an aggregate's, and it answers events with commands.
+/// One step, from events to states, checkpoint and commands, is one transaction of the store; the commands
+/// are dispatched from there with ids that follow from what caused them. Whatever crashes, whenever, each
+/// command takes effect one time.
+pub trait ProcessManager: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The stored name of its checkpoint, instances and tasks. It must never change.
+    const NAME: &'static str;
+
+    /// The events that it wants to see.
+    type Event: EventSet;
+
+    /// Which instances an event concerns, and whether it begins or ends them.
+    fn interested(event: &Self::Event) -> Interest;
+
+    /// Answers an event with commands and deadlines. The state does not have the event yet.
+    ///
+    /// It is a function of the state and the event alone: it may run again when a step is repeated.
+    fn handle(&self, event: &RecordedEvent<Self::Event>) -> Vec<Outgoing>;
+
+    /// Takes an event into the state, after [`ProcessManager::handle`].
+    fn apply(&mut self, _event: &Self::Event) {}
+
+    /// Answers the rejection of a command that it asked for. Without an answer of its own, the command is
+    /// parked: nothing is lost, and the instance's later commands wait.
+    fn failed(&self, _failure: &Failure) -> Recovery {
+        Recovery::Park
+    }
+
+    /// Answers a deadline that it asked for with [`Outgoing::deadline`]. It is not asked after its end.
+    fn deadline(&self, _name: &str) -> Vec<Outgoing> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,77 @@
+//! How a subscriber is doing, for everybody to see.
+
+use tokio::sync::watch;
+
+use crate::Position;
+
+/// How a subscriber is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriberStatus {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: SubscriberKind,
+    /// Its durable checkpoint: everything at or below is worked on.
+    pub position: Position,
+    /// Whether it runs.
+    pub state: SubscriberState,
+}
+
+/// What a subscriber is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscriberKind {
+    /// A projection.
+    Projection,
+    /// A process manager.
+    ProcessManager,
+}
+
+/// Whether a subscriber runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscriberState {
+    /// It works, or waits for events.
+    Running,
+    /// Its last attempt failed; it will try again.
+    Retrying {
+        /// How often in a row it has failed.
+        attempts: u32,
+        /// What went wrong last, with its causes.
+        error: String,
+    },
+    /// It has ended, with the application.
+    Stopped,
+}
+
+/// The subscriber's side of a status.
+pub(crate) struct Reporter(watch::Sender<SubscriberStatus>);
+
+impl Reporter {
+    pub(crate) fn new(name: &'static str, kind: SubscriberKind) -> Self {
+        let state = SubscriberState::Running;
+        Self(watch::Sender::new(SubscriberStatus { name, kind, position: Position::ZERO, state }))
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<SubscriberStatus> {
+        self.0.subscribe()
+    }
+
+    pub(crate) fn running(&self, position: Position) {
+        self.0.send_modify(|status| {
+            status.position = position;
+            status.state = SubscriberState::Running;
+        });
+    }
+
+    pub(crate) fn retrying(&self, attempts: u32, error: String) {
+        self.0.send_modify(|status| status.state = SubscriberState::Retrying { attempts, error });
+    }
+}
+
+/// Whatever ends the subscriber's task ends its status too, so that nobody waits for it in vain.
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        self.0.send_modify(|status| status.state = SubscriberState::Stopped);
+    }
+}
