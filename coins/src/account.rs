@@ -203,10 +203,7 @@ mod tests {
     fn a_negative_amount_does_not_exist() {
         // The slides' `SendCoins` with an amount of -5 would give five coins to its sender.
         let json = |amount: &str| {
-            format!(
-                r#"{{"account_id":"me","to":"you","amount":{amount},"transfer_id":"{}"}}"#,
-                transfer(1)
-            )
+            format!(r#"{{"account_id":"me","to":"you","amount":{amount},"transfer_id":"{}"}}"#, transfer(1))
         };
         assert!(serde_json::from_str::<SendCoins>(&json("5")).is_ok());
         for amount in ["-5", "0", "-9223372036854775808", "1e3"] {

@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn any_script_and_any_separator_can_name_an_account() {
-        for text in ["me", "-", "a-b", "a/b", "né 🦀", "账户", "\u{200d}", "x y", "account-me", "'; --"] {
+        for text in ["me", "-", "a-b", "a/b", "né 🦀", "账户", "\u{200d}", "x y", "account-me", "'; --"]
+        {
             assert_eq!(text.parse::<AccountId>().unwrap().as_str(), text);
         }
     }
@@ -132,7 +133,9 @@ mod tests {
     #[test]
     fn a_bad_id_in_json_is_refused() {
         let error = serde_json::from_str::<AccountId>(r#"" me""#).unwrap_err();
-        assert!(error.to_string().starts_with(r#"an account id has no whitespace at its ends, found " me""#));
+        assert!(
+            error.to_string().starts_with(r#"an account id has no whitespace at its ends, found " me""#)
+        );
     }
 
     #[test]

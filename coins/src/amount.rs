@@ -134,7 +134,10 @@ mod tests {
         assert_eq!(refused("0"), InvalidAmount::Zero);
         assert_eq!(refused("-0"), InvalidAmount::Zero);
         assert_eq!(refused("-5"), InvalidAmount::Negative("-5".into()));
-        assert_eq!(refused("-99999999999999999999"), InvalidAmount::Negative("-99999999999999999999".into()));
+        assert_eq!(
+            refused("-99999999999999999999"),
+            InvalidAmount::Negative("-99999999999999999999".into())
+        );
         for text in ["", "-", "--5", "+5", "1.5", "1e3", "0x10", " 1", "1 ", "ten", "١", "1_000", "NaN"] {
             assert_eq!(refused(text), InvalidAmount::NotANumber(text.into()));
         }

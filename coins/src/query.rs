@@ -1,16 +1,11 @@
 //! Questions about accounts, answered by the table of [`AccountBalances`](crate::AccountBalances).
 
-use std::path::Path;
-
 use cqrs_core::StoreError;
 use serde::Serialize;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
 use crate::AccountId;
-
-/// How many queries may run at a time.
-const MAX_READERS: u32 = 4;
 
 /// What an account has, as of the last event that the projection has worked on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,10 +31,8 @@ pub(crate) struct Queries {
 }
 
 impl Queries {
-    /// Prepares to read a file; nothing is opened before the first question.
-    pub(crate) fn of(path: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(path).read_only(true);
-        Self { pool: SqlitePoolOptions::new().max_connections(MAX_READERS).connect_lazy_with(options) }
+    pub(crate) fn on(readers: &SqlitePool) -> Self {
+        Self { pool: readers.clone() }
     }
 
     /// The richest accounts, at most `limit`.
@@ -54,10 +47,6 @@ impl Queries {
         let sql = include_str!("query/account.sql");
         let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.pool).await.map_err(failed)?;
         row.as_ref().map(read).transpose()
-    }
-
-    pub(crate) async fn close(&self) {
-        self.pool.close().await;
     }
 }
 
