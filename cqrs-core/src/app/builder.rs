@@ -64,12 +64,15 @@ struct Surroundings {
     stop: watch::Receiver<bool>,
 }
 
+type Spawn = dyn FnOnce(&Surroundings, Reporter) -> JoinHandle<()> + Send;
+type ByName = dyn FnOnce(&Surroundings) -> Arc<dyn ErasedProcess> + Send;
+
 struct Registration {
     name: &'static str,
     kind: SubscriberKind,
     setup: Option<BoxFuture<'static, Result<(), BoxError>>>,
-    spawn: Box<dyn FnOnce(&Surroundings, Reporter) -> JoinHandle<()> + Send>,
-    process: Option<Box<dyn FnOnce(&Surroundings) -> Arc<dyn ErasedProcess> + Send>>,
+    spawn: Box<Spawn>,
+    process: Option<Box<ByName>>,
 }
 
 impl AppBuilder {

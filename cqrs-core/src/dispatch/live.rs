@@ -109,9 +109,83 @@ impl<A: Aggregate> LiveSet<A> {
             }
         }
     }
+}
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        lock(&self.lives).len()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::job::{Envelope, Failure, Verdict};
+    use crate::{CommandId, Dispatched, Event, Metadata, Position, Version};
+
+    #[derive(Default)]
+    struct Nothing;
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    enum Never {}
+
+    impl Event for Never {
+        const CATEGORY: &'static str = "nothing";
+    }
+
+    impl Aggregate for Nothing {
+        type Id = String;
+        type Event = Never;
+
+        fn apply(&mut self, event: &Never) {
+            match *event {}
+        }
+    }
+
+    struct Idle(Envelope);
+
+    impl Job<Nothing> for Idle {
+        fn envelope(&self) -> &Envelope {
+            &self.0
+        }
+
+        fn decide(&mut self, _: &Nothing) -> Verdict<Never> {
+            Verdict::Rejected
+        }
+
+        fn done(self: Box<Self>, _: Dispatched) {}
+        fn rejected(self: Box<Self>) {}
+        fn failed(self: Box<Self>, _: Failure) {}
+    }
+
+    fn job() -> Box<dyn Job<Nothing>> {
+        Box::new(Idle(Envelope {
+            command_id: CommandId::new(uuid::Uuid::nil()),
+            receipt: false,
+            expected: None,
+            metadata: Metadata::default(),
+        }))
+    }
+
+    fn stream(key: u32) -> StreamId {
+        StreamId::new("nothing", key).unwrap()
+    }
+
+    #[test]
+    fn idle_aggregates_make_room_and_busy_ones_stay() {
+        let set = LiveSet::new(NonZeroUsize::new(3).unwrap());
+        let busy = set.enqueue(stream(0), job()).unwrap();
+        for key in 1..10 {
+            let live = set.enqueue(stream(key), job()).unwrap();
+            while live.next_turn(1).is_some() {}
+        }
+        assert_eq!(lock(&set.lives).len(), 3);
+        assert!(set.enqueue(stream(0), job()).is_none(), "its turns are run already");
+        assert_eq!(busy.next_turn(10).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_state_stays_with_its_aggregate() {
+        let set = LiveSet::new(NonZeroUsize::new(1).unwrap());
+        let live = set.enqueue(stream(1), job()).unwrap();
+        let position = Position::new(9);
+        live.put_state(State { aggregate: Nothing, version: Version::new(7), position });
+        while live.next_turn(1).is_some() {}
+        let again = set.enqueue(stream(1), job()).unwrap();
+        assert_eq!(again.take_state().unwrap().version, Version::new(7));
     }
 }

@@ -1,0 +1,273 @@
+//! A domain with a rule, and a store that can be made to fail.
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cqrs_core::*;
+use serde::{Deserialize, Serialize};
+
+/// Something that holds an amount; it never goes below zero.
+#[derive(Debug, Default)]
+pub struct Pot {
+    pub amount: i64,
+    pub applied: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum PotEvent {
+    Added { pot: String, amount: i64 },
+    Moved { pot: String, to: String, amount: i64, via: String },
+    Arrived { pot: String, amount: i64, via: String },
+    Returned { pot: String, amount: i64, via: String },
+    Trapped,
+}
+
+impl Event for PotEvent {
+    const CATEGORY: &'static str = "pot";
+}
+
+impl Aggregate for Pot {
+    type Id = String;
+    type Event = PotEvent;
+
+    fn apply(&mut self, event: &PotEvent) {
+        self.applied += 1;
+        match event {
+            PotEvent::Added { amount, .. }
+            | PotEvent::Arrived { amount, .. }
+            | PotEvent::Returned { amount, .. } => self.amount += amount,
+            PotEvent::Moved { amount, .. } => self.amount -= amount,
+            PotEvent::Trapped => panic!("apply fell into the trap"),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum Refused {
+    #[error("the pot has {0}")]
+    NotEnough(i64),
+    #[error("the pot is closed")]
+    Closed,
+}
+
+macro_rules! command {
+    ($name:ident { $($field:ident: $type:ty),* } -> $error:ty) => {
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub struct $name {
+            pub pot: String,
+            $(pub $field: $type,)*
+        }
+
+        impl Command for $name {
+            const NAME: &'static str = stringify!($name);
+            type Aggregate = Pot;
+
+            fn aggregate_id(&self) -> &String {
+                &self.pot
+            }
+        }
+
+        impl Handle<$name> for Pot {
+            type Error = $error;
+
+            fn handle(&self, command: &$name) -> Result<Vec<PotEvent>, $error> {
+                command.decide(self)
+            }
+        }
+    };
+}
+
+command!(Add { amount: i64 } -> Refused);
+command!(Touch {} -> std::convert::Infallible);
+command!(Panic { in_apply: bool } -> std::convert::Infallible);
+command!(Move { to: String, amount: i64, via: String } -> Refused);
+command!(Arrive { amount: i64, via: String } -> Refused);
+command!(GiveBack { amount: i64, via: String } -> std::convert::Infallible);
+
+impl Add {
+    /// Adding a negative amount takes; taking more than there is, is refused.
+    fn decide(&self, pot: &Pot) -> Result<Vec<PotEvent>, Refused> {
+        if pot.amount + self.amount < 0 {
+            return Err(Refused::NotEnough(pot.amount));
+        }
+        Ok(vec![PotEvent::Added { pot: self.pot.clone(), amount: self.amount }])
+    }
+}
+
+impl Touch {
+    fn decide(&self, _: &Pot) -> Result<Vec<PotEvent>, std::convert::Infallible> {
+        Ok(Vec::new())
+    }
+}
+
+impl Panic {
+    fn decide(&self, _: &Pot) -> Result<Vec<PotEvent>, std::convert::Infallible> {
+        assert!(self.in_apply, "handle fell into the trap");
+        Ok(vec![PotEvent::Trapped])
+    }
+}
+
+impl Move {
+    fn decide(&self, pot: &Pot) -> Result<Vec<PotEvent>, Refused> {
+        if self.amount > pot.amount {
+            return Err(Refused::NotEnough(pot.amount));
+        }
+        let Self { pot, to, amount, via } = self.clone();
+        Ok(vec![PotEvent::Moved { pot, to, amount, via }])
+    }
+}
+
+impl Arrive {
+    /// A pot named `closed` takes nothing in.
+    fn decide(&self, _: &Pot) -> Result<Vec<PotEvent>, Refused> {
+        if self.pot == "closed" {
+            return Err(Refused::Closed);
+        }
+        let Self { pot, amount, via } = self.clone();
+        Ok(vec![PotEvent::Arrived { pot, amount, via }])
+    }
+}
+
+impl GiveBack {
+    fn decide(&self, _: &Pot) -> Result<Vec<PotEvent>, std::convert::Infallible> {
+        let Self { pot, amount, via } = self.clone();
+        Ok(vec![PotEvent::Returned { pot, amount, via }])
+    }
+}
+
+pub fn add(pot: &str, amount: i64) -> Add {
+    Add { pot: pot.to_owned(), amount }
+}
+
+pub fn router() -> Router {
+    Router::new().route::<Add>().route::<Move>().route::<Arrive>().route::<GiveBack>()
+}
+
+pub async fn stream(store: &dyn Store, pot: &str) -> Vec<RecordedEvent> {
+    let stream = StreamId::new("pot", pot).unwrap();
+    store.read_stream(&stream, StreamRead::forward(Version::new(1), 100_000)).await.unwrap()
+}
+
+/// What goes wrong with an append.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    /// It fails, and nothing is stored.
+    Before,
+    /// It is stored, and the answer is lost.
+    After,
+    /// The store panics.
+    Panic,
+}
+
+/// Makes the next appends of a store fail, in order, and counts appends.
+pub struct Flaky<S> {
+    pub inner: S,
+    pub faults: Mutex<Vec<Fault>>,
+    pub appends: AtomicU32,
+}
+
+impl<S> Flaky<S> {
+    pub fn new(inner: S) -> Self {
+        Self { inner, faults: Mutex::default(), appends: AtomicU32::new(0) }
+    }
+
+    pub fn fail(&self, faults: &[Fault]) {
+        *self.faults.lock().unwrap() = faults.iter().rev().copied().collect();
+    }
+}
+
+pub struct Shared<S>(pub std::sync::Arc<Flaky<S>>);
+
+#[async_trait::async_trait]
+impl<S: EventStore> EventStore for Shared<S> {
+    async fn append(&self, batch: Vec<Append>) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
+        self.0.appends.fetch_add(1, Ordering::SeqCst);
+        let fault = self.0.faults.lock().unwrap().pop();
+        match fault {
+            None => self.0.inner.append(batch).await,
+            Some(Fault::Before) => Err(StoreError::backend("append", "out of luck")),
+            Some(Fault::Panic) => panic!("the store fell into the trap"),
+            Some(Fault::After) => {
+                self.0.inner.append(batch).await?;
+                Err(StoreError::OutcomeUnknown { source: "the answer was lost".into() })
+            }
+        }
+    }
+
+    async fn receipts(&self, commands: &[CommandId]) -> Result<Vec<Option<Appended>>, StoreError> {
+        self.0.inner.receipts(commands).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        read: StreamRead,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.0.inner.read_stream(stream, read).await
+    }
+
+    async fn read_log(
+        &self,
+        after: Position,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> Result<LogPage, StoreError> {
+        self.0.inner.read_log(after, filter, limit).await
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        self.0.inner.head().await
+    }
+
+    async fn wait_beyond(&self, after: Position) -> Result<Position, StoreError> {
+        self.0.inner.wait_beyond(after).await
+    }
+
+    async fn close(&self) {
+        self.0.inner.close().await;
+    }
+}
+
+#[async_trait::async_trait]
+impl<S: ProcessStore> ProcessStore for Shared<S> {
+    async fn checkpoint(&self, process: &str) -> Result<Position, StoreError> {
+        self.0.inner.checkpoint(process).await
+    }
+
+    async fn instances(
+        &self,
+        process: &str,
+        ids: &[InstanceId],
+    ) -> Result<Vec<Option<InstanceRecord>>, StoreError> {
+        self.0.inner.instances(process, ids).await
+    }
+
+    async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError> {
+        self.0.inner.commit_step(step).await
+    }
+
+    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.0.inner.due_tasks(now, limit).await
+    }
+
+    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.0.inner.next_due(after).await
+    }
+
+    async fn settle_tasks(
+        &self,
+        outcomes: Vec<(CommandId, OutboxOutcome)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.0.inner.settle_tasks(outcomes, at).await
+    }
+
+    async fn chain(&self, correlation: CorrelationId) -> Result<Chain, StoreError> {
+        self.0.inner.chain(correlation).await
+    }
+
+    async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
+        self.0.inner.prune_tasks(done_before).await
+    }
+}

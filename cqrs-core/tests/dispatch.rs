@@ -1,0 +1,257 @@
+//! The write path: decisions, order, retries, failures.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::*;
+use cqrs_core::*;
+use cqrs_memory::MemoryStore;
+use futures::future::join_all;
+use uuid::Uuid;
+
+async fn app(store: &MemoryStore) -> App {
+    App::builder(store.clone()).router(router()).start().await.unwrap()
+}
+
+async fn flaky() -> (Arc<Flaky<MemoryStore>>, App) {
+    let flaky = Arc::new(Flaky::new(MemoryStore::new()));
+    let app = App::builder(Shared(Arc::clone(&flaky))).start().await.unwrap();
+    (flaky, app)
+}
+
+fn id() -> CommandId {
+    CommandId::new(Uuid::now_v7())
+}
+
+#[tokio::test]
+async fn an_accepted_command_is_in_the_stream_and_a_refused_one_is_not() {
+    let store = MemoryStore::new();
+    let app = app(&store).await;
+    let first = app.dispatch(add("a", 5)).await.unwrap();
+    assert_eq!((first.version, first.position, first.events), (Version::new(1), Position::new(1), 1));
+    let refused = app.dispatch(add("a", -6)).await.unwrap_err();
+    assert_eq!(refused.rejection(), Some(&Refused::NotEnough(5)));
+    let events = stream(&store, "a").await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].data.as_str(), r#"{"pot":"a","amount":5}"#);
+}
+
+#[tokio::test]
+async fn an_event_names_its_command_and_its_chain() {
+    let store = MemoryStore::new();
+    let app = app(&store).await;
+    let root = app.dispatch(add("a", 1)).await.unwrap();
+    let chain = CorrelationId::new(Uuid::now_v7());
+    app.dispatch(add("a", 1)).correlation_id(chain).metadata("user", "zoë").await.unwrap();
+    let events = stream(&store, "a").await;
+    assert_eq!(events[0].metadata.causation_id, Some(root.command_id.into()));
+    assert_eq!(events[0].metadata.correlation_id, Some(root.command_id.into()));
+    assert_eq!(events[0].id, EventId::derive(root.command_id, 0));
+    assert_eq!(events[1].metadata.correlation_id, Some(chain));
+    assert_eq!(events[1].metadata.extra["user"], "zoë");
+}
+
+#[tokio::test]
+async fn commands_of_one_aggregate_are_decided_in_order_and_share_commits() {
+    let (flaky, app) = flaky().await;
+    let all: Vec<_> = (1..=500).map(|amount| add("hot", amount)).collect();
+    let answers = join_all(all.into_iter().map(|command| app.dispatch(command).into_future())).await;
+    for (version, answer) in (1..).zip(answers) {
+        assert_eq!(answer.unwrap().version, Version::new(version));
+    }
+    let commits = flaky.appends.load(std::sync::atomic::Ordering::SeqCst);
+    assert!(commits < 50, "500 commands took {commits} commits");
+}
+
+/// A decision may rest on a command that is not committed yet, and must fall with it.
+#[tokio::test]
+async fn a_rejection_that_was_decided_on_a_lost_commit_is_not_told() {
+    let (flaky, app) = flaky().await;
+    app.dispatch(add("a", 5)).await.unwrap();
+    flaky.fail(&[Fault::Before]);
+    let commands = [add("a", -5), add("a", -1)].map(|command| app.dispatch(command).into_future());
+    let answers = join_all(commands).await;
+    for answer in answers {
+        assert!(matches!(answer, Err(DispatchError::Store(_))), "{answer:?}");
+    }
+    app.dispatch(add("a", -5)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_an_unknown_outcome_and_the_retry_with_the_id_is_safe() {
+    for fault in [Fault::After, Fault::Panic] {
+        let (flaky, app) = flaky().await;
+        app.dispatch(add("a", 5)).await.unwrap();
+        flaky.fail(&[fault]);
+        let id = id();
+        let lost = app.dispatch(add("a", -5)).command_id(id).await.unwrap_err();
+        assert!(matches!(lost, DispatchError::OutcomeUnknown { command_id, .. } if command_id == id));
+        let again = app.dispatch(add("a", -5)).command_id(id).await.unwrap();
+        assert_eq!((again.version, again.duplicate), (Version::new(2), fault == Fault::After));
+        assert_eq!(stream(&flaky.inner, "a").await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_command_id_takes_effect_once_whether_its_second_decision_is_accepted_refused_or_empty() {
+    let store = MemoryStore::new();
+    let app = app(&store).await;
+    let (give, take, touch) = (id(), id(), id());
+    for round in 0..3 {
+        let given = app.dispatch(add("a", 3)).command_id(give).await.unwrap();
+        assert_eq!((given.version, given.events, given.duplicate), (Version::new(1), 1, round > 0));
+        let taken = app.dispatch(add("a", -3)).command_id(take).await.unwrap();
+        assert_eq!((taken.version, taken.duplicate), (Version::new(2), round > 0));
+        let touched = app.dispatch(Touch { pot: "a".into() }).command_id(touch).await.unwrap();
+        assert_eq!((touched.events, touched.duplicate), (0, round > 0));
+    }
+    assert_eq!(stream(&store, "a").await.len(), 2);
+    let late = app.dispatch(add("a", 3)).command_id(give).expected_version(Version::ZERO).await;
+    assert!(late.unwrap().duplicate, "a receipt comes before the expected version");
+}
+
+#[tokio::test]
+async fn a_duplicate_in_the_middle_of_a_turn_spoils_nothing() {
+    let store = MemoryStore::new();
+    let app = app(&store).await;
+    let twice = id();
+    app.dispatch(add("a", 10)).command_id(twice).await.unwrap();
+    let answers = join_all([
+        app.dispatch(add("a", 1)).into_future(),
+        app.dispatch(add("a", 10)).command_id(twice).into_future(),
+        app.dispatch(add("a", -15)).into_future(),
+        app.dispatch(add("a", -11)).into_future(),
+    ])
+    .await;
+    assert_eq!(answers[0].as_ref().unwrap().version, Version::new(2));
+    assert!(answers[1].as_ref().unwrap().duplicate);
+    assert_eq!(answers[2].as_ref().unwrap_err().rejection(), Some(&Refused::NotEnough(11)));
+    assert_eq!(answers[3].as_ref().unwrap().version, Version::new(3));
+}
+
+#[tokio::test]
+async fn an_expected_version_is_kept_or_told() {
+    let store = MemoryStore::new();
+    let app = app(&store).await;
+    app.dispatch(add("a", 1)).expected_version(Version::ZERO).await.unwrap();
+    let error = app.dispatch(add("a", 1)).expected_version(Version::ZERO).await.unwrap_err();
+    assert_eq!(error.to_string(), "conflict: stream pot-a was expected at version 0, found at version 1");
+    app.dispatch(add("a", 1)).expected_version(Version::new(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_applications_on_one_store_decide_again_and_lose_nothing() {
+    let store = MemoryStore::new();
+    let apps = [app(&store).await, app(&store).await];
+    let commands = (0..200).map(|n| apps[n % 2].dispatch(add("a", 1)).into_future());
+    for answer in join_all(commands).await {
+        answer.unwrap();
+    }
+    assert_eq!(stream(&store, "a").await.len(), 200);
+    let all = apps[0].dispatch(add("a", -200)).await;
+    assert_eq!(all.unwrap().version, Version::new(201), "both have seen what the other wrote");
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_command_alone() {
+    let store = MemoryStore::new();
+    let app = app(&store).await;
+    let trap = |in_apply| Panic { pot: "a".into(), in_apply };
+    let (first, second, third, fourth, fifth) = tokio::join!(
+        app.dispatch(add("a", 1)).into_future(),
+        app.dispatch(trap(false)).into_future(),
+        app.dispatch(add("a", 1)).into_future(),
+        app.dispatch(trap(true)).into_future(),
+        app.dispatch(add("a", -2)).into_future(),
+    );
+    assert_eq!(first.unwrap().version, Version::new(1));
+    let error = second.unwrap_err();
+    assert_eq!(error.to_string(), "deciding the command panicked: handle fell into the trap");
+    assert_eq!(third.unwrap().version, Version::new(2));
+    let error = fourth.unwrap_err();
+    assert_eq!(error.to_string(), "deciding the command panicked: apply fell into the trap");
+    assert_eq!(fifth.unwrap().version, Version::new(3));
+    assert_eq!(stream(&store, "a").await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_does_not_stop_the_command() {
+    let store = MemoryStore::new();
+    let app = app(&store).await;
+    let mut dispatch = app.dispatch(add("a", 1)).into_future();
+    assert!(futures::poll!(&mut dispatch).is_pending());
+    drop(dispatch);
+    store.wait_beyond(Position::ZERO).await.unwrap();
+    assert_eq!(stream(&store, "a").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_full_application_answers_overloaded_or_lets_wait() {
+    let mut options = DispatchOptions::default();
+    options.max_in_flight = 1;
+    let app = App::builder(MemoryStore::new()).dispatch_options(options).start().await.unwrap();
+    let mut first = app.dispatch(add("a", 1)).into_future();
+    assert!(futures::poll!(&mut first).is_pending());
+    let second = app.try_dispatch(add("a", 1)).await;
+    assert!(matches!(second, Err(DispatchError::Overloaded { limit: 1 })), "{second:?}");
+    let (first, third) = tokio::join!(first, app.dispatch(add("a", 1)).into_future());
+    assert_eq!((first.unwrap().version, third.unwrap().version), (Version::new(1), Version::new(2)));
+}
+
+#[tokio::test]
+async fn shutdown_finishes_what_was_accepted_and_refuses_the_rest() {
+    let store = MemoryStore::new();
+    let app = app(&store).await;
+    let mut accepted: Vec<_> =
+        (0..100).map(|n| app.dispatch(add(&n.to_string(), 1)).into_future()).collect();
+    for dispatch in &mut accepted {
+        assert!(futures::poll!(dispatch).is_pending());
+    }
+    app.shutdown().await;
+    for answer in join_all(accepted).await {
+        answer.unwrap();
+    }
+    let late = app.dispatch(add("late", 1)).await;
+    assert!(matches!(late, Err(DispatchError::ShuttingDown)), "{late:?}");
+    app.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_before_the_commit_says_that_the_outcome_is_open() {
+    let mut options = DispatchOptions::default();
+    options.max_in_flight = 1;
+    let app = App::builder(MemoryStore::new()).dispatch_options(options).start().await.unwrap();
+    let mut first = app.dispatch(add("a", 1)).into_future();
+    assert!(futures::poll!(&mut first).is_pending());
+    let id = id();
+    let second = app.dispatch(add("a", 1)).command_id(id).timeout(Duration::ZERO).await;
+    assert!(
+        matches!(second, Err(DispatchError::TimedOut { command_id }) if command_id == id),
+        "{second:?}"
+    );
+}
+
+#[tokio::test]
+async fn by_name_a_command_is_decided_like_any_other() {
+    let app = app(&MemoryStore::new()).await;
+    let by_name = |name: &str, json: &str| BoxCommand::new(name, Json::parse(json).unwrap());
+    app.dispatch(by_name("Add", r#"{"pot":"a","amount":2}"#)).await.unwrap();
+    let refused = app.dispatch(by_name("Add", r#"{"pot":"a","amount":-3}"#)).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the pot has 2");
+    let unknown = app.dispatch(by_name("Steal", "{}")).await.unwrap_err();
+    let says = "no route for a command named \"Steal\"; routed are: Add, Arrive, GiveBack, Move";
+    assert_eq!(unknown.to_string(), says);
+    let malformed = app.dispatch(by_name("Add", r#"{"pot":7}"#)).await.unwrap_err();
+    assert!(matches!(malformed, DispatchError::Malformed { .. }), "{malformed:?}");
+}
+
+#[tokio::test]
+async fn an_id_that_is_no_stream_key_is_refused_before_anything_else() {
+    let app = app(&MemoryStore::new()).await;
+    for pot in ["", "a\nb", &"x".repeat(600)] {
+        let error = app.dispatch(add(pot, 1)).await.unwrap_err();
+        assert!(matches!(error, DispatchError::Invalid(_)), "{error:?}");
+    }
+}

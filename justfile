@@ -1,0 +1,26 @@
+# What must pass, and its parts. `just all` runs the script that the build server runs.
+
+# Everything.
+all:
+    bash .ci/run
+
+# Formatting and lints.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# The tests that need nothing but Rust and a C compiler.
+test:
+    cargo test --workspace --locked
+
+# The documentation of the public interface.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# The slides, played.
+demo:
+    cargo run --release -p coins -- demo
+
+# Our figures beside the raw engine's.
+bench:
+    cargo run --release -p bench
