@@ -96,3 +96,6 @@ fn rows<'a>(deltas: &BTreeMap<&'a AccountId, Delta>) -> Result<Vec<Row<'a>>, std
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

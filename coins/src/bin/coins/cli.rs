@@ -28,10 +28,11 @@ Examples:
   coins --json events --follow   all that happens, one JSON document a line
 
 Exit status:
-  0  done
-  1  refused by a rule, such as used_nonce or not_enough_coins
-  2  not understood
-  3  the database failed";
+    0  done
+    1  refused by a rule, such as used_nonce or not_enough_coins
+    2  not understood
+    3  the database failed
+  130  stopped by Ctrl-C before it was done";
 
 /// The command line.
 #[derive(Debug, Parser)]

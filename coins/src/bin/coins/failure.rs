@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 use std::io;
 
+use clap::error::ErrorKind;
 use coins::{InvalidAccountId, InvalidAmount, MineCoinError, MiningError, OpenError, SendCoinsError};
 use cqrs_core::{CodecError, DispatchError, StoreError};
 
@@ -14,6 +15,8 @@ pub(crate) enum Failure {
     Refused { code: &'static str, message: String },
     /// It was not understood.
     Usage(clap::Error),
+    /// No command was given; the help is told instead.
+    NoCommand(clap::Error),
     /// It was understood, and makes no sense as things are.
     Misplaced(String),
     /// The database failed.
@@ -31,7 +34,7 @@ impl Failure {
     pub(crate) fn code(&self) -> Option<&'static str> {
         match self {
             Self::Refused { code, .. } => Some(code),
-            Self::Usage(_) | Self::Misplaced(_) => Some("usage"),
+            Self::Usage(_) | Self::NoCommand(_) | Self::Misplaced(_) => Some("usage"),
             Self::Store(_) => Some("store"),
             Self::Output(_) => Some("output"),
             Self::Interrupted | Self::ClosedPipe => None,
@@ -49,6 +52,7 @@ impl Failure {
                 let text = error.render().to_string();
                 text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()
             }
+            Self::NoCommand(_) => "a command is wanted, found none; `coins --help` lists them".to_owned(),
             Self::Interrupted | Self::ClosedPipe => String::new(),
         }
     }
@@ -58,10 +62,18 @@ impl Failure {
             // A reader that has seen enough, as in `coins events | head -1`, is no failure.
             Self::ClosedPipe => 0,
             Self::Refused { .. } => 1,
-            Self::Usage(_) | Self::Misplaced(_) => 2,
+            Self::Usage(_) | Self::NoCommand(_) | Self::Misplaced(_) => 2,
             Self::Store(_) | Self::Output(_) => 3,
             // What shells say of a command that SIGINT ended.
             Self::Interrupted => 130,
+        }
+    }
+
+    /// What clap says of arguments that it could not read.
+    pub(crate) fn unread(error: clap::Error) -> Self {
+        match error.kind() {
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Self::NoCommand(error),
+            _ => Self::Usage(error),
         }
     }
 

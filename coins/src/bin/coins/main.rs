@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
             output.end(result)
         }
         Err(error) if error.use_stderr() => {
-            Output::new(Cli::asks_for_json(&arguments)).end(Err(Failure::Usage(error)))
+            Output::new(Cli::asks_for_json(&arguments)).end(Err(Failure::unread(error)))
         }
         // Help and version are answers, and clap knows how to print them.
         Err(help) => Output::new(false).end(Output::new(false).text(&help.render().to_string())),

@@ -53,7 +53,12 @@ impl Output {
     /// Says what went wrong, if anything did, and turns it into the exit status.
     pub(crate) fn end(self, result: Result<(), Failure>) -> ExitCode {
         let Err(failure) = result else { return ExitCode::SUCCESS };
-        if let Some(code) = failure.code() {
+        if let Failure::NoCommand(help) = &failure
+            && !self.json
+        {
+            // Where stderr is gone, there is nobody left to tell.
+            let _ = help.print();
+        } else if let Some(code) = failure.code() {
             self.tell("error", code, &failure.message());
         }
         failure.exit_status().into()
