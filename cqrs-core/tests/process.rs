@@ -57,7 +57,10 @@ fn carry(pot: &str, to: &str, amount: i64, via: &str) -> Move {
 }
 
 async fn app(store: impl Store) -> App {
-    App::builder(store).router(router()).process_manager::<Carry>().start().await.unwrap()
+    let mut options = ProcessOptions::default();
+    options.first_retry = Duration::from_millis(1);
+    let builder = App::builder(store).router(router()).process_options(options);
+    builder.process_manager::<Carry>().start().await.unwrap()
 }
 
 async fn types(store: &dyn Store, pot: &str) -> Vec<String> {
@@ -151,7 +154,7 @@ async fn an_unrouted_command_is_named_in_the_status_and_nothing_is_skipped() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     };
     assert!(error.starts_with("process manager \"carry\" asks for command \"Arrive\", which has no route"));
-    assert_eq!(store.checkpoint("carry").await.unwrap(), Position::ZERO);
+    assert!(store.checkpoint("carry").await.unwrap() < Position::new(2), "the event waits for its route");
 }
 
 /// Gives up on a transfer that takes too long.

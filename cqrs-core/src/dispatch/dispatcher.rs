@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::{Semaphore, TryAcquireError, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 use super::committer::{BatchLimits, Committer};
 use super::job::{CommandJob, Rejected};
@@ -68,17 +68,7 @@ impl Dispatcher {
         if self.closing.load(Ordering::Acquire) {
             return Err(DispatchError::ShuttingDown);
         }
-        let permits = Arc::clone(&self.in_flight);
-        let permit = if wait {
-            permits.acquire_owned().await.map_err(|_| DispatchError::ShuttingDown)?
-        } else {
-            permits.try_acquire_owned().map_err(|error| match error {
-                TryAcquireError::NoPermits => {
-                    DispatchError::Overloaded { limit: self.core.options.max_in_flight }
-                }
-                TryAcquireError::Closed => DispatchError::ShuttingDown,
-            })?
-        };
+        let permit = self.permit(wait).await?;
         let (reply, answer) = oneshot::channel();
         let job = CommandJob { command, envelope, rejection: None, reply, _permit: permit };
         if let Some(live) = self.live_set::<C::Aggregate>().enqueue(stream, Box::new(job)) {
@@ -101,6 +91,23 @@ impl Dispatcher {
             let source = StoreError::OutcomeUnknown { source: "the turn was dropped".into() };
             Err(DispatchError::OutcomeUnknown { command_id, source: Arc::new(source) })
         })
+    }
+
+    /// One of the permits that bound the commands under way.
+    ///
+    /// It is taken without awaiting when there is one, so that callers who are polled in order are queued
+    /// in order: an awaited permit would now and then yield to the runtime instead.
+    async fn permit<E>(&self, wait: bool) -> Result<OwnedSemaphorePermit, DispatchError<E>> {
+        match Arc::clone(&self.in_flight).try_acquire_owned() {
+            Ok(permit) => return Ok(permit),
+            Err(TryAcquireError::NoPermits) if wait => {}
+            Err(TryAcquireError::NoPermits) => {
+                return Err(DispatchError::Overloaded { limit: self.core.options.max_in_flight });
+            }
+            Err(TryAcquireError::Closed) => return Err(DispatchError::ShuttingDown),
+        }
+        let permit = Arc::clone(&self.in_flight).acquire_owned().await;
+        permit.map_err(|_| DispatchError::ShuttingDown)
     }
 
     fn live_set<A: Aggregate>(&self) -> Arc<LiveSet<A>> {

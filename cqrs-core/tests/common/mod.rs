@@ -1,5 +1,5 @@
 //! A domain with a rule, and a store that can be made to fail.
-#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,0 +1,151 @@
+//! What process managers know, behind no lock of their own.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use cqrs_core::{
+    Chain, CommandId, CorrelationId, InstanceId, InstanceRecord, OutboxEntry, OutboxOutcome, OutboxState,
+    OutboxTask, Position, ProcessStep, StepCause, StepError, Timestamp,
+};
+
+#[derive(Default)]
+pub(crate) struct Processes {
+    checkpoints: HashMap<String, Position>,
+    instances: HashMap<(String, InstanceId), InstanceRecord>,
+    /// By the order in which they were asked for.
+    tasks: BTreeMap<u64, Task>,
+    numbers: HashMap<CommandId, u64>,
+    last_number: u64,
+}
+
+struct Task {
+    entry: OutboxEntry,
+    done_at: Option<Timestamp>,
+    position: Position,
+}
+
+impl Processes {
+    pub(crate) fn checkpoint(&self, process: &str) -> Position {
+        self.checkpoints.get(process).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn instance(&self, process: &str, id: &InstanceId) -> Option<InstanceRecord> {
+        self.instances.get(&(process.to_owned(), id.clone())).cloned()
+    }
+
+    pub(crate) fn commit_step(&mut self, step: ProcessStep) -> Result<(), StepError> {
+        match step.cause {
+            StepCause::Events { from, to } => {
+                if self.checkpoint(&step.process) != from {
+                    return Err(StepError::Fenced);
+                }
+                self.checkpoints.insert(step.process.clone(), to);
+            }
+            StepCause::Task { id, error } => {
+                let task = self.pending(id).ok_or(StepError::Fenced)?;
+                if error.is_some() {
+                    task.entry.last_error = error;
+                }
+                task.finish(Position::ZERO, step.at);
+            }
+        }
+        for change in step.instances {
+            self.instances.insert((step.process.clone(), change.id), change.record);
+        }
+        for entry in step.tasks {
+            if !self.numbers.contains_key(&entry.id) {
+                self.last_number += 1;
+                self.numbers.insert(entry.id, self.last_number);
+                let task = Task { entry, done_at: None, position: Position::ZERO };
+                self.tasks.insert(self.last_number, task);
+            }
+        }
+        Ok(())
+    }
+
+    fn pending(&mut self, id: CommandId) -> Option<&mut Task> {
+        let number = self.numbers.get(&id)?;
+        self.tasks.get_mut(number).filter(|task| task.entry.state == OutboxState::Pending)
+    }
+
+    pub(crate) fn due_tasks(&self, now: Timestamp, limit: usize) -> Vec<OutboxEntry> {
+        let mut stuck = HashSet::new();
+        let mut due = Vec::new();
+        for Task { entry, .. } in self.tasks.values() {
+            if due.len() == limit {
+                break;
+            }
+            let command = matches!(entry.task, OutboxTask::Command(_));
+            let instance = (&entry.process, &entry.instance);
+            let is_stuck = command && stuck.contains(&instance);
+            match entry.state {
+                OutboxState::Pending if entry.retry_at <= now => {
+                    if !is_stuck {
+                        due.push(entry.clone());
+                    }
+                }
+                // What is not due by now is in nobody's way.
+                OutboxState::Pending if entry.due_at > now => {}
+                OutboxState::Pending | OutboxState::Parked if command => {
+                    stuck.insert(instance);
+                }
+                _ => {}
+            }
+        }
+        due
+    }
+
+    pub(crate) fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
+        let pending = self.tasks.values().filter(|task| task.entry.state == OutboxState::Pending);
+        pending.map(|task| task.entry.retry_at).filter(|at| *at > after).min()
+    }
+
+    pub(crate) fn settle(&mut self, id: CommandId, outcome: OutboxOutcome, at: Timestamp) {
+        let Some(task) = self.pending(id) else { return };
+        match outcome {
+            OutboxOutcome::Done { position } => task.finish(position, at),
+            OutboxOutcome::Retry { at, error } => {
+                task.entry.retry_at = at;
+                task.fail(error);
+            }
+            OutboxOutcome::Parked { error } => {
+                task.entry.state = OutboxState::Parked;
+                task.fail(error);
+            }
+        }
+    }
+
+    pub(crate) fn chain(&self, correlation: CorrelationId) -> Chain {
+        let mut chain = Chain::default();
+        let of_chain = |task: &&Task| task.entry.metadata.correlation_id == Some(correlation);
+        for task in self.tasks.values().filter(of_chain) {
+            match (task.entry.state, &task.entry.task) {
+                (OutboxState::Pending, OutboxTask::Command(_)) => chain.pending += 1,
+                (OutboxState::Pending, OutboxTask::Deadline(_)) => {}
+                (OutboxState::Parked, _) => chain.parked += 1,
+                (OutboxState::Done, _) => chain.last = chain.last.max(task.position),
+            }
+        }
+        chain
+    }
+
+    pub(crate) fn prune(&mut self, done_before: Timestamp) -> u64 {
+        let before = self.tasks.len();
+        self.tasks.retain(|_, task| task.done_at.is_none_or(|at| at >= done_before));
+        let tasks = &self.tasks;
+        self.numbers.retain(|_, number| tasks.contains_key(number));
+        (before - self.tasks.len()) as u64
+    }
+}
+
+impl Task {
+    fn finish(&mut self, position: Position, at: Timestamp) {
+        self.entry.state = OutboxState::Done;
+        self.done_at = Some(at);
+        self.position = position;
+    }
+
+    fn fail(&mut self, error: String) {
+        self.entry.attempts += 1;
+        self.entry.last_error = Some(error);
+    }
+}

@@ -1,0 +1,175 @@
+//! The store: everything under one lock.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use cqrs_core::{
+    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
+    InstanceRecord, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep, ProcessStore,
+    RecordedEvent, StepError, StoreError, StreamId, StreamRead, Timestamp,
+};
+use tokio::sync::watch;
+
+use crate::log::Log;
+use crate::process::Processes;
+
+/// An event store in memory. Cheap to clone; every clone is the same store, and it ends with the last one.
+///
+/// It keeps the whole contract but durability: an acknowledged append survives a shutdown of the
+/// application, but not the end of the process. [`EventStore::close`] ends the waits of this clone and of
+/// those made from it; a clone made before goes on, like another connection to a database.
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+    closed: watch::Sender<bool>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    head: watch::Sender<Position>,
+}
+
+#[derive(Default)]
+struct State {
+    log: Log,
+    processes: Processes,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        let shared = Shared { state: Mutex::default(), head: watch::Sender::new(Position::ZERO) };
+        Self { shared: Arc::new(shared), closed: watch::Sender::new(false) }
+    }
+
+    /// Nothing that runs under the lock can panic half-way, so a poisoned lock guards sound data.
+    fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        if *self.closed.borrow() {
+            return Err(StoreError::Closed);
+        }
+        Ok(self.shared.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clone for MemoryStore {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), closed: watch::Sender::new(false) }
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("head", &*self.shared.head.borrow()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl EventStore for MemoryStore {
+    async fn append(&self, batch: Vec<Append>) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
+        let mut state = self.state()?;
+        let answers = batch.into_iter().map(|append| state.log.append(append)).collect();
+        let head = state.log.head();
+        drop(state);
+        self.shared.head.send_if_modified(|known| {
+            let moved = *known < head;
+            *known = head.max(*known);
+            moved
+        });
+        Ok(answers)
+    }
+
+    async fn receipts(&self, commands: &[CommandId]) -> Result<Vec<Option<Appended>>, StoreError> {
+        let state = self.state()?;
+        Ok(commands.iter().map(|command| state.log.receipt(*command)).collect())
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        read: StreamRead,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        Ok(self.state()?.log.read_stream(stream, read))
+    }
+
+    async fn read_log(
+        &self,
+        after: Position,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> Result<LogPage, StoreError> {
+        Ok(self.state()?.log.read_log(after, filter, limit))
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        Ok(self.state()?.log.head())
+    }
+
+    async fn wait_beyond(&self, after: Position) -> Result<Position, StoreError> {
+        let mut head = self.shared.head.subscribe();
+        let mut closed = self.closed.subscribe();
+        tokio::select! {
+            biased;
+            _ = closed.wait_for(|closed| *closed) => Err(StoreError::Closed),
+            // The sender lives as long as this store.
+            found = head.wait_for(|head| *head > after) => found.map(|head| *head).map_err(|_| StoreError::Closed),
+        }
+    }
+
+    async fn close(&self) {
+        self.closed.send_replace(true);
+    }
+}
+
+#[async_trait]
+impl ProcessStore for MemoryStore {
+    async fn checkpoint(&self, process: &str) -> Result<Position, StoreError> {
+        Ok(self.state()?.processes.checkpoint(process))
+    }
+
+    async fn instances(
+        &self,
+        process: &str,
+        ids: &[InstanceId],
+    ) -> Result<Vec<Option<InstanceRecord>>, StoreError> {
+        let state = self.state()?;
+        Ok(ids.iter().map(|id| state.processes.instance(process, id)).collect())
+    }
+
+    async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError> {
+        self.state()?.processes.commit_step(step)
+    }
+
+    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        Ok(self.state()?.processes.due_tasks(now, limit))
+    }
+
+    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.state()?.processes.next_due(after))
+    }
+
+    async fn settle_tasks(
+        &self,
+        outcomes: Vec<(CommandId, OutboxOutcome)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut state = self.state()?;
+        for (id, outcome) in outcomes {
+            state.processes.settle(id, outcome, at);
+        }
+        Ok(())
+    }
+
+    async fn chain(&self, correlation: CorrelationId) -> Result<Chain, StoreError> {
+        Ok(self.state()?.processes.chain(correlation))
+    }
+
+    async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.state()?.processes.prune(done_before))
+    }
+}

@@ -1,0 +1,150 @@
+//! Judging a batch of appends: a pure function of what the file holds.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cqrs_core::{
+    Append, AppendError, Appended, CommandId, InvalidAppend, Position, StreamId, StreamWrite, Version,
+};
+use serde::Serialize;
+
+use crate::event_row::{EventRow, Hex};
+
+/// What a batch is judged by. Judging moves it on, as if all that was accepted were written.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) head: Position,
+    /// The highest number of a stream.
+    pub(crate) last_stream: i64,
+    /// The highest number of an event type.
+    pub(crate) last_type: i64,
+    /// Number and version of the streams that exist.
+    pub(crate) streams: HashMap<StreamId, (i64, Version)>,
+    /// Numbers of event types, by category and name.
+    pub(crate) types: HashMap<String, HashMap<Arc<str>, i64>>,
+    /// What commands came to.
+    pub(crate) receipts: HashMap<CommandId, Appended>,
+}
+
+/// What is written, and what is answered.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) answers: Vec<Result<Appended, AppendError>>,
+    pub(crate) streams: Vec<(i64, StreamId)>,
+    pub(crate) types: Vec<(i64, String, Arc<str>)>,
+    pub(crate) events: Vec<EventRow>,
+    pub(crate) receipts: Vec<ReceiptRow>,
+}
+
+/// A receipt's row; the fields stand in the order in which `append_write.sql` takes them.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct ReceiptRow(pub(crate) Hex, Position, u64, String);
+
+/// Why a batch cannot be judged at all.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unjudged {
+    /// SQLite counts in 63 bits.
+    #[error("the log is full: its positions end at {max}", max = i64::MAX)]
+    Full,
+    #[error("metadata or versions cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Plan {
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.receipts.is_empty()
+    }
+}
+
+/// Judges each append alone and in order: first the receipt, then the limits, then the expected versions.
+pub(crate) fn judge(
+    state: &mut State,
+    batch: Vec<(Append, Result<(), InvalidAppend>)>,
+) -> Result<Plan, Unjudged> {
+    let mut plan = Plan::default();
+    for (append, valid) in batch {
+        let known = append.receipt.and_then(|command| state.receipts.get(&command));
+        let answer = match (known, valid) {
+            (Some(first), _) => Ok(Appended { duplicate: true, ..first.clone() }),
+            (None, Err(invalid)) => Err(invalid.into()),
+            (None, Ok(())) => match unexpected(state, &append.writes) {
+                Some(error) => Err(error),
+                None => Ok(accept(state, &mut plan, append)?),
+            },
+        };
+        plan.answers.push(answer);
+    }
+    Ok(plan)
+}
+
+/// The first stream that is not as expected.
+fn unexpected(state: &State, writes: &[StreamWrite]) -> Option<AppendError> {
+    writes.iter().find_map(|write| {
+        let actual = state.streams.get(&write.stream).map_or(Version::ZERO, |(_, version)| *version);
+        (!write.expected.matches(actual)).then(|| AppendError::WrongExpectedVersion {
+            stream: write.stream.clone(),
+            expected: write.expected,
+            actual,
+        })
+    })
+}
+
+fn accept(state: &mut State, plan: &mut Plan, append: Append) -> Result<Appended, Unjudged> {
+    let before = state.head;
+    let mut versions = Vec::with_capacity(append.writes.len());
+    for StreamWrite { stream, events, .. } in append.writes {
+        if events.is_empty() {
+            versions.push(state.streams.get(&stream).map_or(Version::ZERO, |(_, version)| *version));
+            continue;
+        }
+        let (number, mut version) = state.stream(plan, &stream);
+        for event in events {
+            state.head = state.head.next();
+            version = version.next();
+            if state.head.as_u64() > i64::MAX as u64 {
+                return Err(Unjudged::Full);
+            }
+            let event_type = state.event_type(plan, stream.category(), &event.event_type);
+            let numbers = (state.head, number, version, event_type);
+            plan.events.push(EventRow::new(event, numbers, append.recorded_at)?);
+        }
+        state.streams.insert(stream, (number, version));
+        versions.push(version);
+    }
+    let events = state.head.as_u64() - before.as_u64();
+    let appended = Appended { versions, position: state.head, events, duplicate: false };
+    if let Some(command) = append.receipt {
+        let versions = serde_json::to_string(&appended.versions)?;
+        plan.receipts.push(ReceiptRow(Hex(command.as_uuid()), appended.position, events, versions));
+        state.receipts.insert(command, appended.clone());
+    }
+    Ok(appended)
+}
+
+impl State {
+    /// Number and version of a stream; a new one gets the next number.
+    fn stream(&mut self, plan: &mut Plan, stream: &StreamId) -> (i64, Version) {
+        if let Some(known) = self.streams.get(stream) {
+            return *known;
+        }
+        self.last_stream += 1;
+        plan.streams.push((self.last_stream, stream.clone()));
+        (self.last_stream, Version::ZERO)
+    }
+
+    /// The number of an event type; a new one gets the next number.
+    fn event_type(&mut self, plan: &mut Plan, category: &str, name: &Arc<str>) -> i64 {
+        if let Some(number) = self.types.get(category).and_then(|names| names.get(name)) {
+            return *number;
+        }
+        self.last_type += 1;
+        plan.types.push((self.last_type, category.to_owned(), Arc::clone(name)));
+        self.types.entry(category.to_owned()).or_default().insert(Arc::clone(name), self.last_type);
+        self.last_type
+    }
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

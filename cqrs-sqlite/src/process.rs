@@ -1,0 +1,286 @@
+//! What process managers know: checkpoints, instances, the outbox.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use cqrs_core::{
+    BoxCommand, Chain, CommandId, CorrelationId, InstanceId, InstanceRecord, Json, OutboxEntry,
+    OutboxOutcome, OutboxState, OutboxTask, Position, ProcessStep, ProcessStore, StepCause, StepError,
+    StoreError, Timestamp,
+};
+use serde::Serialize;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use crate::SqliteStore;
+use crate::append::{json, natural};
+use crate::connection::{Statement, Work};
+use crate::error::{corrupt, is_fenced};
+use crate::event_row::Hex;
+use crate::read::clamp;
+
+const CHECKPOINT: &str = include_str!("sql/step_checkpoint.sql");
+const INSTANCES: &str = include_str!("sql/instances.sql");
+/// How many statements a step has, whatever its cause.
+const STEP_STATEMENTS: usize = 6;
+const STEP_EVENTS: &str = include_str!("sql/step_events.sql");
+const STEP_TASK: &str = include_str!("sql/step_task.sql");
+const DUE_TASKS: &str = include_str!("sql/due_tasks.sql");
+const NEXT_DUE: &str = include_str!("sql/next_due.sql");
+const SETTLE_TASKS: &str = include_str!("sql/settle_tasks.sql");
+const CHAIN: &str = include_str!("sql/chain.sql");
+const PRUNE_TASKS: &str = include_str!("sql/prune_tasks.sql");
+
+/// Numbers of the column `kind`.
+const COMMAND: i64 = 0;
+const DEADLINE: i64 = 1;
+/// Numbers of the column `state`.
+const PENDING: i64 = 0;
+const DONE: i64 = 1;
+const PARKED: i64 = 2;
+
+/// An instance's row, in the order in which the steps' SQL takes it.
+#[derive(Serialize)]
+struct InstanceRow<'a>(&'a str, &'a InstanceId, &'a str, i64);
+
+/// A task's row, in the order in which the steps' SQL takes it.
+#[derive(Serialize)]
+struct TaskRow<'a>(
+    Hex,
+    &'a str,
+    &'a InstanceId,
+    i64,
+    &'a str,
+    Option<&'a str>,
+    String,
+    Option<Hex>,
+    i64,
+    i64,
+    u32,
+    Option<&'a str>,
+);
+
+/// What became of a task, in the order in which `settle_tasks.sql` takes it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Settled(Hex, i64, u32, Option<i64>, Option<String>, Option<i64>);
+
+#[async_trait]
+impl ProcessStore for SqliteStore {
+    async fn checkpoint(&self, process: &str) -> Result<Position, StoreError> {
+        let statement = sqlx::query(CHECKPOINT).bind(process.to_owned());
+        let rows = self.database().read("read a checkpoint", statement).await?;
+        match rows.first() {
+            None => Ok(Position::ZERO),
+            Some(row) => natural(row, 0).map(Position::new).map_err(damaged("checkpoint", process)),
+        }
+    }
+
+    async fn instances(
+        &self,
+        process: &str,
+        ids: &[InstanceId],
+    ) -> Result<Vec<Option<InstanceRecord>>, StoreError> {
+        let statement = sqlx::query(INSTANCES).bind(process.to_owned()).bind(json(ids)?);
+        let rows = self.database().read("read instances", statement).await?;
+        let mut found = vec![None; ids.len()];
+        for row in &rows {
+            let key = natural(row, 0).map_err(damaged("instance", process))? as usize;
+            if let (Some(found), Some(id)) = (found.get_mut(key), ids.get(key)) {
+                *found = Some(instance(row).map_err(damaged("instance", id.as_str()))?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError> {
+        let (statement, statements) = step_statement(&step)?;
+        let mut turn = self.database().turn("commit a step", Work::Derived).await?;
+        match turn.run(statement, statements).await {
+            Ok(_) => Ok(()),
+            Err(failure) if is_fenced(&failure.source) => Err(StepError::Fenced),
+            Err(failure) => Err(StoreError::backend("commit a step", failure.source).into()),
+        }
+    }
+
+    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        let statement = sqlx::query(DUE_TASKS).bind(now.as_micros()).bind(clamp(limit as u64));
+        let rows = self.database().read("read due tasks", statement).await?;
+        rows.iter().map(|row| task(row).map_err(damaged("task", "in the outbox"))).collect()
+    }
+
+    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let statement = sqlx::query(NEXT_DUE).bind(after.as_micros());
+        let rows = self.database().read("read the next due time", statement).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let due: Option<i64> = row.try_get(0).map_err(damaged("due time", "in the outbox"))?;
+        Ok(due.map(Timestamp::from_micros))
+    }
+
+    async fn settle_tasks(
+        &self,
+        outcomes: Vec<(CommandId, OutboxOutcome)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        let statement = sqlx::query(SETTLE_TASKS).bind(json(&fold(outcomes))?).bind(at.as_micros());
+        self.write("settle tasks", statement, 3).await.map(drop)
+    }
+
+    async fn chain(&self, correlation: CorrelationId) -> Result<Chain, StoreError> {
+        let statement = sqlx::query(CHAIN).bind(bytes(correlation.as_uuid()));
+        let rows = self.database().read("read a causal chain", statement).await?;
+        let row = rows.first().ok_or_else(|| corrupt("a causal chain cannot be counted"))?;
+        let read = || {
+            let last = Position::new(natural(row, 2)?);
+            Ok(Chain { pending: natural(row, 0)?, parked: natural(row, 1)?, last })
+        };
+        read().map_err(damaged("causal chain", "in the outbox"))
+    }
+
+    async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
+        self.write("prune tasks", sqlx::query(PRUNE_TASKS).bind(done_before.as_micros()), 1).await
+    }
+}
+
+impl SqliteStore {
+    /// Runs a text of so many statements. Returns how many rows they changed.
+    async fn write(
+        &self,
+        action: &'static str,
+        statement: Statement,
+        statements: usize,
+    ) -> Result<u64, StoreError> {
+        let mut turn = self.database().turn(action, Work::Derived).await?;
+        turn.run(statement, statements).await.map_err(|failure| StoreError::backend(action, failure.source))
+    }
+}
+
+/// A step as one call, and how many statements it has: the fence in it stops it unless the cause is as expected.
+fn step_statement(step: &ProcessStep) -> Result<(Statement, usize), StoreError> {
+    let instances: Vec<_> = step
+        .instances
+        .iter()
+        .map(|change| {
+            InstanceRow(
+                &step.process,
+                &change.id,
+                change.record.state.as_str(),
+                i64::from(change.record.finished),
+            )
+        })
+        .collect();
+    let tasks = step.tasks.iter().map(TaskRow::of).collect::<Result<Vec<_>, _>>()?;
+    let statement = match &step.cause {
+        StepCause::Events { from, to } => sqlx::query(STEP_EVENTS)
+            .bind(step.process.clone())
+            .bind(clamp(to.as_u64()))
+            .bind(clamp(from.as_u64()))
+            .bind(step.process.clone())
+            .bind(clamp(from.as_u64())),
+        StepCause::Task { id, error } => {
+            sqlx::query(STEP_TASK).bind(step.at.as_micros()).bind(error.clone()).bind(bytes(id.as_uuid()))
+        }
+    };
+    let statement = statement.bind(json(&instances)?).bind(json(&tasks)?);
+    Ok((statement, STEP_STATEMENTS))
+}
+
+impl<'a> TaskRow<'a> {
+    fn of(entry: &'a OutboxEntry) -> Result<Self, StoreError> {
+        let (kind, name, data) = match &entry.task {
+            OutboxTask::Command(command) => (COMMAND, &command.name, Some(command.data.as_str())),
+            OutboxTask::Deadline(name) => (DEADLINE, name, None),
+        };
+        Ok(Self(
+            Hex(entry.id.as_uuid()),
+            &entry.process,
+            &entry.instance,
+            kind,
+            name,
+            data,
+            json(&entry.metadata)?,
+            entry.metadata.correlation_id.map(|id| Hex(id.as_uuid())),
+            entry.due_at.as_micros(),
+            entry.retry_at.as_micros(),
+            entry.attempts,
+            entry.last_error.as_deref(),
+        ))
+    }
+}
+
+/// What several outcomes of one task come to, as if one after the other were recorded: after the first that
+/// is final, the rest change nothing.
+fn fold(outcomes: Vec<(CommandId, OutboxOutcome)>) -> Vec<Settled> {
+    let mut settled: Vec<Settled> = Vec::with_capacity(outcomes.len());
+    let mut places = HashMap::new();
+    for (id, outcome) in outcomes {
+        let place = *places.entry(id).or_insert_with(|| {
+            settled.push(Settled(Hex(id.as_uuid()), PENDING, 0, None, None, None));
+            settled.len() - 1
+        });
+        let Some(Settled(_, state, attempts, retry_at, error, position)) = settled.get_mut(place) else {
+            continue;
+        };
+        if *state != PENDING {
+            continue;
+        }
+        match outcome {
+            OutboxOutcome::Done { position: at } => {
+                (*state, *position) = (DONE, Some(clamp(at.as_u64())));
+            }
+            OutboxOutcome::Retry { at, error: what } => {
+                (*attempts, *retry_at, *error) = (*attempts + 1, Some(at.as_micros()), Some(what));
+            }
+            OutboxOutcome::Parked { error: what } => {
+                (*state, *attempts, *error) = (PARKED, *attempts + 1, Some(what));
+            }
+        }
+    }
+    settled
+}
+
+fn bytes(id: Uuid) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
+fn damaged(what: &'static str, name: &str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |error| corrupt(format!("{what} {name}: {error}"))
+}
+
+fn decoded<T, E: Into<cqrs_core::BoxError>>(result: Result<T, E>) -> Result<T, sqlx::Error> {
+    result.map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn instance(row: &SqliteRow) -> Result<InstanceRecord, sqlx::Error> {
+    let state: String = row.try_get(1)?;
+    Ok(InstanceRecord { state: decoded(Json::parse(state))?, finished: row.try_get::<i64, _>(2)? != 0 })
+}
+
+/// Reads a task from the columns of `due_tasks.sql`.
+fn task(row: &SqliteRow) -> Result<OutboxEntry, sqlx::Error> {
+    let name: String = row.try_get(4)?;
+    let data: Option<String> = row.try_get(5)?;
+    let metadata: &str = row.try_get(6)?;
+    let kind: i64 = row.try_get(3)?;
+    Ok(OutboxEntry {
+        id: CommandId::new(decoded(Uuid::from_slice(row.try_get(0)?))?),
+        process: row.try_get(1)?,
+        instance: decoded(InstanceId::try_from(row.try_get::<String, _>(2)?))?,
+        task: match (kind, data) {
+            (COMMAND, Some(data)) => {
+                OutboxTask::Command(BoxCommand::new(name, decoded(Json::parse(data))?))
+            }
+            (DEADLINE, _) => OutboxTask::Deadline(name),
+            _ => return decoded(Err(format!("{name} is neither a command nor a deadline"))),
+        },
+        metadata: decoded(serde_json::from_str(metadata))?,
+        due_at: Timestamp::from_micros(row.try_get(7)?),
+        retry_at: Timestamp::from_micros(row.try_get(8)?),
+        attempts: decoded(u32::try_from(row.try_get::<i64, _>(9)?))?,
+        last_error: row.try_get(10)?,
+        state: OutboxState::Pending,
+    })
+}

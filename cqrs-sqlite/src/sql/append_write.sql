@@ -1,0 +1,19 @@
+-- Writes what a batch was judged to, and commits. Positions, versions and numbers are already given out.
+-- Parameters, in order and without numbers: [id, name] of new streams, [id, category, name] of new event
+-- types, events, receipts; JSON arrays.
+INSERT INTO streams (id, name)
+SELECT value ->> 0, value ->> 1 FROM json_each(?);
+
+INSERT INTO event_types (id, category, name)
+SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?);
+
+INSERT INTO events
+    (position, stream, version, type, recorded_at, id, data, causation, correlation, metadata)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, unhex(value ->> 5), value ->> 6,
+       unhex(value ->> 7), unhex(value ->> 8), value ->> 9
+FROM json_each(?);
+
+INSERT INTO receipts (command_id, position, events, versions)
+SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3 FROM json_each(?);
+
+COMMIT;

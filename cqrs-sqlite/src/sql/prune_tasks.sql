@@ -1,0 +1,2 @@
+-- Forgets tasks that were done before ?1.
+DELETE FROM outbox WHERE state = 1 AND done_at < ?1;
