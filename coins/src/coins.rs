@@ -98,6 +98,7 @@ impl Coins {
             .start()
             .await
             .map_err(|source| OpenError::Start { path: path.to_owned(), source })?;
+        tracing::debug!(path = %path.display(), "the database is open");
         Ok(Self { app, queries })
     }
 
@@ -186,6 +187,7 @@ impl Coins {
     /// Finishes the commands under way and lets go of the file.
     pub async fn close(&self) {
         self.app.shutdown().await;
+        tracing::debug!("the database is closed");
     }
 
     pub(crate) fn app(&self) -> &App {

@@ -179,6 +179,7 @@ impl<'a> Miner<'a> {
                 return true;
             }
             Err(DispatchError::Rejected(MineCoinError::UsedNonce { last, .. })) => {
+                tracing::debug!(account = %self.account, last, "somebody else mined; the search goes on behind");
                 self.used = self.used.max(Some(last));
                 self.nonces.retain(|nonce| *nonce > last);
                 if let Some(search) = &mut self.search {
