@@ -1,1 +1,37 @@
-//! x
+//! A crypto-currency for a talk: mine coins, send them, ask who is richest.
+//!
+//! It is the reference application of `cqrs-core`. An [`Account`] decides [`MineCoin`], [`SendCoins`] and
+//! [`ReceiveCoins`]; the process manager [`SendCoinsProcess`] carries a transfer from one account to the
+//! other; the projection [`AccountBalances`] answers queries. [`Coins`] is all of it behind one face.
+
+mod account;
+mod account_id;
+mod amount;
+mod balances;
+mod coins;
+mod command;
+mod error;
+mod event;
+mod history;
+mod mining;
+mod process;
+mod proof;
+mod query;
+mod search;
+mod transfer_id;
+
+pub use account::Account;
+pub use account_id::{AccountId, InvalidAccountId, MAX_ACCOUNT_ID_CHARS};
+pub use amount::{Amount, InvalidAmount};
+pub use balances::AccountBalances;
+pub use coins::{Coins, OpenError, Transfer};
+pub use command::{MineCoin, ReceiveCoins, SendCoins};
+pub use error::{MineCoinError, SendCoinsError};
+pub use event::AccountEvent;
+pub use history::{AccountEvents, RecordedAccountEvent};
+pub use mining::{MinedCoins, MiningError};
+pub use process::SendCoinsProcess;
+pub use proof::Proof;
+pub use query::AccountBalance;
+pub use search::Search;
+pub use transfer_id::TransferId;

@@ -1,0 +1,86 @@
+//! Accounts and events, in words and in JSON.
+
+use coins::{AccountBalance, AccountEvent, RecordedAccountEvent};
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use cqrs_core::{CodecError, Json, Metadata, Position, StreamId, Timestamp, Version, encode};
+use serde::Serialize;
+
+/// An event as `--json` has it.
+#[derive(Debug, Serialize)]
+pub(crate) struct EventLine<'a> {
+    position: Position,
+    stream: &'a StreamId,
+    version: Version,
+    #[serde(rename = "type")]
+    event_type: &'a str,
+    data: Json,
+    metadata: &'a Metadata,
+    recorded_at: Timestamp,
+}
+
+impl<'a> EventLine<'a> {
+    pub(crate) fn of(event: &'a RecordedAccountEvent) -> Result<Self, CodecError> {
+        Ok(Self {
+            position: event.position,
+            stream: &event.stream,
+            version: event.version,
+            event_type: &event.event_type,
+            data: encode(&event.data)?.1,
+            metadata: &event.metadata,
+            recorded_at: event.recorded_at,
+        })
+    }
+}
+
+/// An event in one line: position, time, account and version, and what happened.
+pub(crate) fn event(event: &RecordedAccountEvent) -> String {
+    let account = format!("{}@{}", event.data.account_id(), event.version);
+    // To the second: who wants the microseconds takes JSON.
+    let time = event.recorded_at.to_string();
+    let (date, clock) = (time.get(..10).unwrap_or(&time), time.get(11..19).unwrap_or_default());
+    format!("{:>6}  {date} {clock}  {account:<12}  {}", event.position, happened(&event.data))
+}
+
+/// What happened, in words.
+pub(crate) fn happened(event: &AccountEvent) -> String {
+    match event {
+        AccountEvent::CoinMined { nonce, .. } => format!("CoinMined      nonce {nonce}"),
+        AccountEvent::CoinsSent { to, amount, transfer_id, .. } => {
+            format!("CoinsSent      {amount} to {to}, transfer {transfer_id}")
+        }
+        AccountEvent::CoinsReceived { from, amount, transfer_id, .. } => {
+            format!("CoinsReceived  {amount} from {from}, transfer {transfer_id}")
+        }
+    }
+}
+
+/// Accounts as a table.
+pub(crate) fn accounts(accounts: &[AccountBalance]) -> String {
+    if accounts.is_empty() {
+        return nobody();
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["account", "balance", "mined", "sent", "received", "last nonce"]);
+    for account in accounts {
+        let AccountBalance { account_id, balance, mined, sent, received, last_nonce } = account;
+        let last_nonce = last_nonce.map_or_else(|| "-".to_owned(), |nonce| nonce.to_string());
+        let numbers = [balance, mined, sent, received].map(ToString::to_string);
+        table.add_row([account_id.to_string()].into_iter().chain(numbers).chain([last_nonce]));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// What to say when there are no accounts.
+pub(crate) fn nobody() -> String {
+    "nobody has an account yet".to_owned()
+}
+
+/// A number of coins.
+pub(crate) fn coins(count: u64) -> String {
+    if count == 1 { "1 coin".to_owned() } else { format!("{count} coins") }
+}

@@ -1,0 +1,92 @@
+//! What happened, in order.
+
+use cqrs_core::{
+    Aggregate, Event, EventFilter, Position, RecordedEvent, StoreError, StreamId, StreamRead, Version,
+};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
+
+use crate::{Account, AccountEvent, AccountId, Coins};
+
+/// How many events one step of [`Coins::follow`] reads.
+const PAGE: usize = 1_000;
+
+/// An account's event with all that is known of it.
+pub type RecordedAccountEvent = RecordedEvent<AccountEvent>;
+
+/// A page of the history of all accounts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountEvents {
+    /// The events, in order of position.
+    pub events: Vec<RecordedAccountEvent>,
+    /// Where the next page begins; as far as was asked for already when there is nothing more.
+    pub scanned_to: Position,
+}
+
+impl Coins {
+    /// A page of one account's history, old to new: at most `limit` events after a version.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read, or an event in it.
+    pub async fn events(
+        &self,
+        account: &AccountId,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<RecordedAccountEvent>, StoreError> {
+        let read = StreamRead::forward(after.next(), limit);
+        let events = self.app().store().read_stream(&stream_of(account), read).await?;
+        decode(events)
+    }
+
+    /// A page of the history of all accounts, old to new: at most `limit` events after a position.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read, or an event in it.
+    pub async fn all_events(&self, after: Position, limit: usize) -> Result<AccountEvents, StoreError> {
+        let filter = EventFilter::category(AccountEvent::CATEGORY);
+        let page = self.app().store().read_log(after, &filter, limit).await?;
+        Ok(AccountEvents { events: decode(page.events)?, scanned_to: page.scanned_to })
+    }
+
+    /// The history of one account or of all, from a position on and without end: what is there, then what
+    /// comes, without gap or duplicate, also when other processes write.
+    ///
+    /// The stream ends after its first error.
+    pub fn follow(
+        &self,
+        account: Option<&AccountId>,
+        after: Position,
+    ) -> impl Stream<Item = Result<RecordedAccountEvent, StoreError>> + Send + use<> {
+        let store = self.app().store().clone();
+        let mut filter = EventFilter::category(AccountEvent::CATEGORY);
+        if let Some(account) = account {
+            filter = filter.and_streams([stream_of(account)]);
+        }
+        stream::try_unfold(after, move |after| {
+            let (store, filter) = (store.clone(), filter.clone());
+            async move {
+                let page = store.read_log(after, &filter, PAGE).await?;
+                if page.scanned_to == after {
+                    store.wait_beyond(after).await?;
+                }
+                let events = stream::iter(decode(page.events)?).map(Ok);
+                Ok::<_, StoreError>(Some((events, page.scanned_to)))
+            }
+        })
+        .try_flatten()
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "every account id can be a stream's key, which a property test shows"
+)]
+fn stream_of(account: &AccountId) -> StreamId {
+    Account::stream(account).expect("an account id is a stream's key")
+}
+
+fn decode(events: Vec<RecordedEvent>) -> Result<Vec<RecordedAccountEvent>, StoreError> {
+    events.into_iter().map(|event| Ok(event.decode()?)).collect()
+}
