@@ -1,4 +1,5 @@
 //! Projections write tables and checkpoint in one transaction.
+#![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Several stores and several processes on one file, callers that go away, and a file that is full.
+#![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 mod common;
 
