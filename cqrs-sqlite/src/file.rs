@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sqlx::{ConnectOptions, Connection, Executor, Row, SqliteConnection};
 
 use crate::OpenError;
-use crate::error::{SQLITE_BUSY, primary_code};
+use crate::error::{SQLITE_BUSY, SQLITE_READONLY, primary_code};
 use crate::options::SqliteOptions;
 
 /// What a file is for.
@@ -179,7 +179,17 @@ async fn migrate(
         );
         connection.execute(sqlx::AssertSqlSafe(numbers)).await.map_err(failed)?;
     }
-    turn_wal_on(connection, patience).await.map_err(failed)
+    turn_wal_on(connection, patience).await.map_err(failed)?;
+    match connection.execute("PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; ROLLBACK").await {
+        // The main file may be writable and the WAL beside it not; better to know now than at the first append.
+        Err(error) if primary_code(&error) == Some(SQLITE_READONLY) => {
+            let source = io::Error::new(io::ErrorKind::PermissionDenied, error);
+            Err(OpenError::ReadOnly { path: path.to_owned(), source })
+        }
+        Err(error) if primary_code(&error) != Some(SQLITE_BUSY) => Err(failed(error)),
+        // Whoever is writing shows that one can.
+        _ => Ok(()),
+    }
 }
 
 /// Turns WAL on. It needs the file for itself for a moment, and SQLite does not wait for that.
