@@ -1,5 +1,6 @@
 //! What the tests of this crate share.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses its part")]
+#![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 use std::path::PathBuf;
 
