@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 
 use coins::{AccountId, Coins, MinedCoins};
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -81,7 +81,7 @@ fn progress_bar(count: u64) -> ProgressBar {
     .expect("the template is well-formed");
     let rate = |state: &ProgressState, text: &mut dyn Write| {
         // A bar without its rate is no reason to stop.
-        let _ = write!(text, "{:.0}", state.per_sec());
+        let _ = write!(text, "{}", HumanCount(state.per_sec() as u64));
     };
     ProgressBar::new(count).with_style(style.progress_chars("━━─").with_key("rate", rate))
 }
