@@ -1,5 +1,7 @@
 //! What is refused, with which code and which exit status.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::Place;

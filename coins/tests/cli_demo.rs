@@ -1,5 +1,7 @@
 //! `coins demo` says what the slides of the talk say.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::Place;
@@ -47,7 +49,7 @@ ok
 fn without_ids(transcript: &str) -> String {
     let lines = transcript.lines().map(|line| match line.split_once(", transfer ") {
         Some((start, id)) => {
-            id.parse::<coins::TransferId>().unwrap();
+            assert!(id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
             format!("{start}, transfer ID\n")
         }
         None => format!("{line}\n"),

@@ -1,5 +1,6 @@
 //! How long-running commands end: a reader that goes, Ctrl-C.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
 mod common;

@@ -1,5 +1,6 @@
 //! Files that are no database of ours, or cannot be used.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
 mod common;

@@ -1,5 +1,7 @@
 //! The application as a library, on a file.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 

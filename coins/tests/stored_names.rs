@@ -1,5 +1,7 @@
 //! What is in the files of users: these names and shapes never change.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use coins::{
     AccountBalances, AccountEvent, AccountId, Amount, MineCoin, ReceiveCoins, SendCoins, SendCoinsProcess,
     TransferId,

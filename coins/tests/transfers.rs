@@ -1,5 +1,7 @@
 //! Transfers whose ids meet, on the application without its facade.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use coins::{AccountBalances, AccountId, MineCoin, ReceiveCoins, SendCoins, SendCoinsProcess, TransferId};
 use cqrs_core::{App, CommandId, Consistency, Router};
 use cqrs_sqlite::SqliteStore;

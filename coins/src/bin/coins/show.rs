@@ -1,6 +1,6 @@
 //! Accounts and events, in words and in JSON.
 
-use coins::{AccountBalance, AccountEvent, RecordedAccountEvent};
+use coins::{AccountBalance, AccountEvent, RecordedAccountEvent, TransferId};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use cqrs_core::{CodecError, Json, Metadata, Position, StreamId, Timestamp, Version, encode};
@@ -47,12 +47,17 @@ pub(crate) fn happened(event: &AccountEvent) -> String {
     match event {
         AccountEvent::CoinMined { nonce, .. } => format!("CoinMined      nonce {nonce}"),
         AccountEvent::CoinsSent { to, amount, transfer_id, .. } => {
-            format!("CoinsSent      {amount} to {to}, transfer {transfer_id}")
+            format!("CoinsSent      {amount} to {to}, transfer {}", short(*transfer_id))
         }
         AccountEvent::CoinsReceived { from, amount, transfer_id, .. } => {
-            format!("CoinsReceived  {amount} from {from}, transfer {transfer_id}")
+            format!("CoinsReceived  {amount} from {from}, transfer {}", short(*transfer_id))
         }
     }
+}
+
+/// Enough of a transfer's id to find its other half; JSON has all of it.
+fn short(transfer_id: TransferId) -> String {
+    transfer_id.to_string().chars().take(8).collect()
 }
 
 /// Accounts as a table.

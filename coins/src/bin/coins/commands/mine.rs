@@ -1,10 +1,11 @@
 //! `coins mine`.
 
+use std::fmt::Write;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 
 use coins::{AccountId, Coins, MinedCoins};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -74,8 +75,13 @@ async fn answer(
 /// A bar on stderr when that is a terminal, and nothing otherwise.
 #[expect(clippy::expect_used, reason = "the template is a literal, and the tests draw it")]
 fn progress_bar(count: u64) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} coins, {per_sec}, {eta} left")
-            .expect("the template is well-formed");
-    ProgressBar::new(count).with_style(style.progress_chars("━━─"))
+    let style = ProgressStyle::with_template(
+        "{bar:40} {human_pos} of {human_len} coins, {rate} a second, {eta} left",
+    )
+    .expect("the template is well-formed");
+    let rate = |state: &ProgressState, text: &mut dyn Write| {
+        // A bar without its rate is no reason to stop.
+        let _ = write!(text, "{}", HumanCount(state.per_sec() as u64));
+    };
+    ProgressBar::new(count).with_style(style.progress_chars("━━─").with_key("rate", rate))
 }
