@@ -239,17 +239,19 @@ impl Ledger {
 /// The read model is the fold of the log up to its checkpoint. Returns the checkpoint.
 async fn assert_read_model(store: &SqliteStore, events: &[RecordedEvent<AccountEvent>]) -> Position {
     let mut reader = store.read_model().reader().acquire().await.unwrap();
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'coins_accounts'")
-        .fetch_one(&mut *reader)
-        .await
-        .unwrap();
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'coins_accounts'")
+            .fetch_one(&mut *reader)
+            .await
+            .unwrap();
     if tables == 0 {
         return Position::ZERO;
     }
-    let at: Option<i64> = sqlx::query_scalar("SELECT position FROM projections WHERE name = 'account-balances'")
-        .fetch_optional(&mut *reader)
-        .await
-        .unwrap();
+    let at: Option<i64> =
+        sqlx::query_scalar("SELECT position FROM projections WHERE name = 'account-balances'")
+            .fetch_optional(&mut *reader)
+            .await
+            .unwrap();
     let at = at.unwrap_or(0);
     let found: Vec<(String, i64)> = sqlx::query_as("SELECT account_id, balance FROM coins_accounts")
         .fetch_all(&mut *reader)

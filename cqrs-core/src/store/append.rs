@@ -1,5 +1,7 @@
 //! Writing: what is appended, and what comes of it.
 
+use serde_json::Value;
+
 use crate::{CommandId, ExpectedVersion, NewEvent, Position, StreamId, Timestamp, Version};
 
 /// The largest data and metadata of one event, in bytes of JSON together: 1 MiB, far more than a fact
@@ -8,6 +10,10 @@ pub const MAX_EVENT_BYTES: usize = 1 << 20;
 
 /// The longest event type, in bytes of UTF-8.
 pub const MAX_EVENT_TYPE_BYTES: usize = 255;
+
+/// How deep arrays and objects may be nested in one value of an event's metadata: well below the 128 levels
+/// that serde_json reads, so that what is written can be read back in whatever a store wraps around it.
+pub const MAX_METADATA_DEPTH: usize = 100;
 
 /// The most events that one [`Append`] may carry, over all its streams.
 pub const MAX_EVENTS_PER_APPEND: usize = 10_000;
@@ -94,6 +100,18 @@ pub enum InvalidAppend {
         /// The type.
         event_type: String,
     },
+    /// A value of an event's metadata is nested too deep.
+    #[error(
+        "metadata {key:?} of event {event_type:?} for stream {stream} is nested deeper than {MAX_METADATA_DEPTH} levels"
+    )]
+    MetadataTooDeep {
+        /// The stream.
+        stream: StreamId,
+        /// The event's type.
+        event_type: String,
+        /// The value's key.
+        key: String,
+    },
     /// There are too many events.
     #[error("an append of {0} events exceeds the limit of {MAX_EVENTS_PER_APPEND}")]
     TooManyEvents(usize),
@@ -150,5 +168,28 @@ impl NewEvent {
             });
         }
         Ok(())
+    }
+}
+
+/// Whether a value is nested deeper than so many levels; looks no deeper than that itself.
+fn deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(values) => levels == 0 || values.iter().any(|value| deeper(value, levels - 1)),
+        Value::Object(fields) => levels == 0 || fields.values().any(|value| deeper(value, levels - 1)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_is_measured_to_the_level() {
+        let nested = |levels| (0..levels).fold(Value::Null, |value, _| Value::Array(vec![value]));
+        assert!(!deeper(&nested(3), 3));
+        assert!(deeper(&nested(4), 3));
+        assert!(!deeper(&Value::Null, 0));
+        assert!(deeper(&serde_json::json!({"a": [1, {"b": {}}]}), 2));
     }
 }
