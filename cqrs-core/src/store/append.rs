@@ -157,6 +157,14 @@ impl NewEvent {
         {
             return Err(InvalidAppend::EventType { stream: stream.clone(), event_type: event_type() });
         }
+        let mut extras = self.metadata.extra.iter();
+        if let Some((key, _)) = extras.find(|(_, value)| deeper(value, MAX_METADATA_DEPTH)) {
+            return Err(InvalidAppend::MetadataTooDeep {
+                stream: stream.clone(),
+                event_type: event_type(),
+                key: key.clone(),
+            });
+        }
         let extra: usize =
             self.metadata.extra.iter().map(|(key, value)| key.len() + value.to_string().len()).sum();
         let bytes = self.data.as_str().len() + extra;
@@ -183,6 +191,23 @@ fn deeper(value: &Value, levels: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metadata_that_could_not_be_read_back_is_refused_by_its_key() {
+        let stream: StreamId = "a-b".parse().unwrap();
+        let nested = |levels| (0..levels).fold(Value::Null, |value, _| Value::Array(vec![value]));
+        let mut event = NewEvent {
+            id: crate::EventId::new(uuid::Uuid::nil()),
+            event_type: "Known".into(),
+            data: crate::Json::parse("null").unwrap(),
+            metadata: crate::Metadata::default(),
+        };
+        event.metadata.extra.insert("deep".to_owned(), nested(MAX_METADATA_DEPTH));
+        assert_eq!(event.validate(&stream), Ok(()));
+        event.metadata.extra.insert("deeper".to_owned(), nested(MAX_METADATA_DEPTH + 1));
+        let error = event.validate(&stream).unwrap_err().to_string();
+        assert!(error.starts_with("metadata \"deeper\" of event \"Known\" for stream a-b"), "{error}");
+    }
 
     #[test]
     fn nesting_is_measured_to_the_level() {
