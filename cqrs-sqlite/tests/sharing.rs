@@ -92,6 +92,35 @@ async fn two_stores_on_one_file_make_one_dense_log() {
     assert!(won > 0);
 }
 
+/// A store judges by what it remembers of its last append; after another one's append that is untrue.
+#[tokio::test]
+async fn what_a_store_remembers_is_not_believed_once_another_has_written() {
+    let (_directory, path) = place();
+    let [a, b] = [SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap()];
+    let exact = |version| ExpectedVersion::Exact(Version::new(version));
+    let add = |version| append("shared", exact(version), vec![event("Counted", "1")]);
+    for round in 0..3 {
+        let version = round * 4;
+        // The second append of each is judged from memory.
+        one(&a, add(version)).await.unwrap().unwrap();
+        one(&a, add(version + 1)).await.unwrap().unwrap();
+        let stale = one(&b, add(version)).await.unwrap().unwrap_err();
+        assert!(
+            matches!(stale, AppendError::WrongExpectedVersion { actual, .. } if actual == Version::new(version + 2))
+        );
+        let appended = one(&b, add(version + 2)).await.unwrap().unwrap();
+        assert_eq!(appended.position, Position::new(version + 3));
+        // As far as `a` remembers, this is as expected.
+        let stale = one(&a, add(version + 2)).await.unwrap().unwrap_err();
+        assert!(
+            matches!(stale, AppendError::WrongExpectedVersion { actual, .. } if actual == Version::new(version + 3))
+        );
+        let any = append("shared", ExpectedVersion::Any, vec![event("Counted", "1")]);
+        assert_eq!(one(&a, any).await.unwrap().unwrap().versions, [Version::new(version + 4)]);
+    }
+    assert_eq!(assert_dense(&a).await, 12);
+}
+
 #[tokio::test]
 async fn a_waiter_learns_what_another_store_wrote() {
     let (_directory, path) = place();
