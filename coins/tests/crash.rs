@@ -3,6 +3,8 @@
 //!
 //! `CRASH_SEED` reruns the moments of one run, `CRASH_KILLS` says how often to kill.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Lines};
 use std::ops::ControlFlow;
