@@ -174,6 +174,20 @@ async fn a_rejection_does_not_rest_on_a_state_that_another_process_has_overtaken
     );
 }
 
+/// Two commands are decided on one live state while another process has written one event. The first finds out
+/// by its version; the second one's version is right by then, and what it was decided on never came to be.
+#[tokio::test]
+async fn a_command_falls_with_the_one_that_it_was_decided_on() {
+    let store = MemoryStore::new();
+    let (one, other) = (app(&store).await, app(&store).await);
+    one.dispatch(add("a", 10)).await.unwrap();
+    other.dispatch(add("a", -10)).await.unwrap();
+    let (first, second) =
+        tokio::join!(one.dispatch(add("a", 1)).into_future(), one.dispatch(add("a", -5)).into_future());
+    assert_eq!(first.unwrap().version, Version::new(3));
+    assert_eq!(second.unwrap_err().rejection(), Some(&Refused::NotEnough(1)));
+}
+
 /// A duplicate was applied to the live state and not to the stream. Once another process has brought the
 /// stream to the same version, only the content would differ.
 #[tokio::test]

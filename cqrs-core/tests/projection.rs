@@ -160,7 +160,7 @@ async fn an_event_that_cannot_be_read_stops_the_projection_and_its_aggregate_wit
     };
     let write = StreamWrite { stream, expected: ExpectedVersion::NoStream, events: vec![event] };
     let recorded_at = Timestamp::from_micros(0);
-    let append = Append { writes: vec![write], receipt: None, recorded_at };
+    let append = Append { writes: vec![write], receipt: None, recorded_at, rests_on_previous: false };
     store.append(vec![append]).await.unwrap().remove(0).unwrap();
     let sums = InMemory::<Sums>::default();
     let app = App::builder(store).projection(PotSums::default(), sums.clone()).start().await.unwrap();

@@ -123,7 +123,12 @@ mod tests {
         };
         let expected = ExpectedVersion::Exact(Version::new(version));
         let write = StreamWrite { stream: stream(key), expected, events: vec![event] };
-        let append = Append { writes: vec![write], receipt: None, recorded_at: Timestamp::from_micros(0) };
+        let append = Append {
+            writes: vec![write],
+            receipt: None,
+            recorded_at: Timestamp::from_micros(0),
+            rests_on_previous: false,
+        };
         (append, Ok(()))
     }
 

@@ -27,6 +27,12 @@ pub struct Append {
     pub receipt: Option<CommandId>,
     /// The [`recorded_at`](crate::RecordedEvent::recorded_at) of its events.
     pub recorded_at: Timestamp,
+    /// Whether it was decided on what the append before it in the batch writes. It is refused with
+    /// [`AppendError::Unfounded`] when that one is refused, or is a duplicate.
+    ///
+    /// The expected version alone cannot tell: where the one before lost to another writer, the stream may
+    /// have the expected version by that writer's event. The first append of a batch rests on nothing.
+    pub rests_on_previous: bool,
 }
 
 /// Events for one stream.
@@ -69,6 +75,9 @@ pub enum AppendError {
         /// What is so.
         actual: Version,
     },
+    /// The append before it in the batch, on which it rests, did not go through as decided.
+    #[error("the append that it rests on did not go through")]
+    Unfounded,
     /// It breaks a limit of the store.
     #[error(transparent)]
     Invalid(#[from] InvalidAppend),

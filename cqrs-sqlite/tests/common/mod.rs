@@ -47,6 +47,7 @@ pub(crate) fn append(key: &str, expected: ExpectedVersion, events: Vec<NewEvent>
         writes: vec![StreamWrite { stream: stream(key), expected, events }],
         receipt: None,
         recorded_at: Timestamp::from_micros(1_700_000_000_123_456),
+        rests_on_previous: false,
     }
 }
 

@@ -43,8 +43,8 @@ pub(super) fn receipts_to_ask_for<A: Aggregate>(decided: &[Decided<A>]) -> Vec<C
 
 /// Answers every command that can be answered.
 ///
-/// Each append, also one without events, says which version its decision rests on. So whatever was decided on
-/// something that never came to be does not find its version, and is decided again.
+/// Each append, also one without events, says which version its decision rests on, and that it rests on the one
+/// before. So whatever was decided on something that never came to be is refused, and is decided again.
 pub(super) fn conclude<A: Aggregate>(
     decided: Vec<Decided<A>>,
     answers: Vec<Result<Appended, AppendError>>,
@@ -76,6 +76,7 @@ pub(super) fn conclude<A: Aggregate>(
                 concluded.intact = false;
                 job.failed(Failure::Invalid(invalid.into()));
             }
+            (Err(AppendError::Unfounded), _) => concluded.again.push_back(job),
             (Err(AppendError::WrongExpectedVersion { stream, expected, actual }), _) => {
                 concluded.intact = false;
                 concluded.conflict.get_or_insert(Failure::Conflict { stream, expected, actual });

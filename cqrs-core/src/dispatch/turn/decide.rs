@@ -60,7 +60,9 @@ pub(super) fn decide<A: Aggregate>(
             Err(failure) => (Outcome::Failed(failure), None),
         };
         round.decided.push(Decided { job, outcome });
-        round.appends.push(append.unwrap_or_else(|| check(stream, version, now)));
+        let mut append = append.unwrap_or_else(|| check(stream, version, now));
+        append.rests_on_previous = !round.appends.is_empty();
+        round.appends.push(append);
         if round.poisoned {
             break;
         }
@@ -72,7 +74,7 @@ pub(super) fn decide<A: Aggregate>(
 fn check(stream: &StreamId, version: Version, now: Timestamp) -> Append {
     let expected = ExpectedVersion::Exact(version);
     let write = StreamWrite { stream: stream.clone(), expected, events: Vec::new() };
-    Append { writes: vec![write], receipt: None, recorded_at: now }
+    Append { writes: vec![write], receipt: None, recorded_at: now, rests_on_previous: false }
 }
 
 /// Encodes a command's events. A limit that is broken is found here, before the events are in the state.
