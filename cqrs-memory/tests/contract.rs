@@ -1,0 +1,22 @@
+//! The contract of a store, on the store in memory.
+
+use async_trait::async_trait;
+use cqrs_memory::MemoryStore;
+use cqrs_testing::StoreFactory;
+
+struct Factory;
+
+#[async_trait]
+impl StoreFactory for Factory {
+    type Store = MemoryStore;
+
+    async fn make(&self) -> MemoryStore {
+        MemoryStore::new()
+    }
+
+    async fn again(&self, store: &MemoryStore) -> MemoryStore {
+        store.clone()
+    }
+}
+
+cqrs_testing::store_contract!(Factory);

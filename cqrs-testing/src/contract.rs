@@ -1,0 +1,67 @@
+//! The contract of a store, one rule a function.
+//!
+//! A rule takes a [`StoreFactory`] and answers with a [`Verdict`]: a [`Violation`] says in a sentence what was
+//! wanted and what was found. [`rules!`](crate::rules) is the list of all rules, by family; tests, documentation
+//! and the proofs of the rules are made from it.
+
+mod build;
+mod violation;
+
+pub mod append;
+
+use async_trait::async_trait;
+use cqrs_core::Store;
+
+pub use violation::{Verdict, Violation};
+
+/// Makes stores for the rules.
+#[async_trait]
+pub trait StoreFactory: Send + Sync + 'static {
+    /// The store.
+    type Store: Store;
+
+    /// A new, empty store that nobody else uses.
+    async fn make(&self) -> Self::Store;
+
+    /// Another handle on the same data while the first one is in use, by a connection of its own: what
+    /// another process would have.
+    async fn again(&self, store: &Self::Store) -> Self::Store;
+}
+
+/// Calls a macro with the list of all rules, by family.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! rules {
+    ($callback:path, $($arguments:tt)*) => {
+        $callback! {
+            { $($arguments)* }
+            append {
+                an_append_is_read_back_in_order
+            }
+        }
+    };
+}
+
+/// Makes a named test for each rule of the contract.
+///
+/// ```ignore
+/// cqrs_testing::store_contract!(MyStoreFactory);
+/// ```
+#[macro_export]
+macro_rules! store_contract {
+    ({ @tests $factory:expr } $($family:ident { $($rule:ident)* })*) => {
+        $(mod $family {
+            #[allow(unused_imports, reason = "the factory may be named by a path or made by an expression")]
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                if let Err(violation) = $crate::contract::$family::$rule(&$factory).await {
+                    panic!("{violation}");
+                }
+            })*
+        })*
+    };
+    ($factory:expr) => {
+        $crate::rules!($crate::store_contract, @tests $factory);
+    };
+}
