@@ -5,9 +5,11 @@
 //! and the proofs of the rules are made from it.
 
 mod build;
+mod look;
 mod violation;
 
 pub mod append;
+pub mod batch;
 pub mod restart;
 
 use async_trait::async_trait;
@@ -42,6 +44,23 @@ macro_rules! rules {
             { $($arguments)* }
             append {
                 an_append_is_read_back_in_order
+                versions_count_from_one_over_appends
+                an_answer_tells_version_position_and_count
+                an_append_to_several_streams_is_stored_whole
+                an_append_lies_in_the_log_in_the_order_of_its_writes
+                an_append_to_several_streams_is_refused_whole
+                a_write_without_events_guards_the_others
+                an_append_without_events_tells_version_and_head
+                an_append_without_streams_tells_the_head
+            }
+            batch {
+                answers_are_in_the_order_of_the_batch
+                an_empty_batch_has_no_answers
+                a_refused_append_leaves_the_others
+                appends_of_a_batch_can_be_chained
+                earlier_events_of_the_batch_count
+                refused_events_do_not_count
+                an_append_without_events_sees_the_batch_before_it
             }
             restart {
                 events_survive_a_restart
