@@ -10,6 +10,8 @@ mod violation;
 
 pub mod append;
 pub mod batch;
+pub mod expected;
+pub mod receipts;
 pub mod restart;
 
 use async_trait::async_trait;
@@ -61,6 +63,25 @@ macro_rules! rules {
                 earlier_events_of_the_batch_count
                 refused_events_do_not_count
                 an_append_without_events_sees_the_batch_before_it
+            }
+            expected {
+                expectations_of_a_missing_stream
+                expectations_of_a_stream_with_events
+                expectations_are_checked_without_events
+                a_write_without_events_makes_no_stream
+                a_stale_writer_is_refused
+                one_of_racing_writers_wins
+            }
+            receipts {
+                a_repeated_command_changes_nothing
+                the_id_alone_makes_a_repetition
+                a_command_without_events_is_remembered
+                a_repetition_in_the_same_batch_changes_nothing
+                a_receipt_comes_before_the_expected_version
+                a_receipt_comes_before_the_limits
+                a_refused_append_leaves_no_receipt
+                one_of_racing_repetitions_takes_effect
+                receipts_come_in_the_order_of_the_ids
             }
             restart {
                 events_survive_a_restart
