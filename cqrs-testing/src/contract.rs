@@ -11,6 +11,8 @@ mod violation;
 pub mod append;
 pub mod batch;
 pub mod expected;
+pub mod positions;
+pub mod reading;
 pub mod receipts;
 pub mod restart;
 
@@ -82,6 +84,24 @@ macro_rules! rules {
                 a_refused_append_leaves_no_receipt
                 one_of_racing_repetitions_takes_effect
                 receipts_come_in_the_order_of_the_ids
+            }
+            positions {
+                an_empty_store_has_its_head_at_zero
+                positions_are_dense_over_streams
+                a_stream_and_the_log_agree
+                a_refused_append_leaves_no_gap
+                nothing_appears_behind_a_reader
+                everything_below_the_head_can_be_read
+            }
+            reading {
+                a_stream_is_read_forward
+                a_stream_is_read_backward
+                a_stream_is_read_in_pages
+                a_page_of_no_events_is_empty
+                beyond_its_end_a_stream_is_whole_backward_only
+                from_zero_a_stream_is_whole_forward_only
+                a_missing_stream_reads_as_empty
+                streams_with_like_names_never_mix
             }
             restart {
                 events_survive_a_restart
