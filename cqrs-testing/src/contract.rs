@@ -11,6 +11,7 @@ mod violation;
 pub mod append;
 pub mod batch;
 pub mod expected;
+pub mod log;
 pub mod positions;
 pub mod reading;
 pub mod receipts;
@@ -102,6 +103,20 @@ macro_rules! rules {
                 from_zero_a_stream_is_whole_forward_only
                 a_missing_stream_reads_as_empty
                 streams_with_like_names_never_mix
+            }
+            log {
+                a_page_begins_after_a_position
+                a_page_keeps_its_limit
+                a_page_of_no_events_passes_over_none
+                a_page_at_the_head_does_not_move
+                a_long_log_is_read_in_pages
+                rare_events_in_a_long_log_are_found
+                a_filter_that_matches_nothing_reaches_the_head
+                the_log_is_filtered_by_category
+                the_log_is_filtered_by_event_type
+                the_log_is_filtered_by_stream
+                all_parts_of_a_filter_must_hold
+                an_empty_list_matches_nothing
             }
             restart {
                 events_survive_a_restart
