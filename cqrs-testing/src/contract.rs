@@ -11,11 +11,14 @@ mod violation;
 pub mod append;
 pub mod batch;
 pub mod expected;
+pub mod live;
 pub mod log;
+pub mod others;
 pub mod positions;
 pub mod reading;
 pub mod receipts;
 pub mod restart;
+pub mod waiting;
 
 use async_trait::async_trait;
 use cqrs_core::Store;
@@ -117,6 +120,30 @@ macro_rules! rules {
                 the_log_is_filtered_by_stream
                 all_parts_of_a_filter_must_hold
                 an_empty_list_matches_nothing
+            }
+            waiting {
+                a_wait_for_the_past_ends_at_once
+                an_append_wakes_who_waits
+                a_wait_does_not_end_early
+                nothing_new_wakes_nobody
+                all_who_wait_are_woken
+                a_dropped_wait_disturbs_nobody
+                closing_ends_all_waits
+                a_closed_store_says_so
+            }
+            live {
+                readers_go_from_the_past_to_the_present
+            }
+            others {
+                another_handle_reads_what_was_acknowledged
+                a_stale_handle_is_refused
+                one_of_racing_handles_wins
+                receipts_hold_between_handles
+                one_of_repetitions_racing_by_two_handles_takes_effect
+                an_append_wakes_who_waits_by_another_handle
+                positions_are_dense_while_two_handles_write
+                closing_leaves_other_handles_open
+                closing_keeps_what_was_acknowledged
             }
             restart {
                 events_survive_a_restart

