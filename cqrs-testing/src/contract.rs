@@ -11,6 +11,7 @@ mod violation;
 pub mod append;
 pub mod batch;
 pub mod expected;
+pub mod limits;
 pub mod live;
 pub mod log;
 pub mod others;
@@ -18,6 +19,7 @@ pub mod positions;
 pub mod reading;
 pub mod receipts;
 pub mod restart;
+pub mod round_trip;
 pub mod waiting;
 
 use async_trait::async_trait;
@@ -144,6 +146,24 @@ macro_rules! rules {
                 positions_are_dense_while_two_handles_write
                 closing_leaves_other_handles_open
                 closing_keeps_what_was_acknowledged
+            }
+            round_trip {
+                data_comes_back_to_the_byte
+                long_data_comes_back_whole
+                event_types_come_back
+                event_ids_come_back
+                causes_and_chains_come_back
+                events_of_a_command_come_back
+                additions_to_metadata_come_back
+                times_come_back_to_the_microsecond
+                stream_names_come_back
+            }
+            limits {
+                an_event_has_a_largest_size
+                an_event_type_has_its_limits
+                an_append_has_a_most_of_events
+                an_append_writes_a_stream_once
+                an_invalid_append_leaves_its_stream
             }
             restart {
                 events_survive_a_restart
