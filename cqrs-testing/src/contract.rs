@@ -168,6 +168,10 @@ macro_rules! rules {
             restart {
                 events_survive_a_restart
                 versions_and_positions_go_on_after_a_restart
+                receipts_survive_a_restart
+                expected_versions_hold_over_a_restart
+                restarts_neither_lose_nor_add
+                waits_work_after_a_restart
             }
         }
     };
