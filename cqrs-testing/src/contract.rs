@@ -62,6 +62,7 @@ macro_rules! rules {
                 a_write_without_events_guards_the_others
                 an_append_without_events_tells_version_and_head
                 an_append_without_streams_tells_the_head
+                racing_appends_to_the_same_streams_do_not_mix
             }
             batch {
                 answers_are_in_the_order_of_the_batch
@@ -71,6 +72,7 @@ macro_rules! rules {
                 earlier_events_of_the_batch_count
                 refused_events_do_not_count
                 an_append_without_events_sees_the_batch_before_it
+                a_batch_is_seen_whole_or_not_at_all
             }
             expected {
                 expectations_of_a_missing_stream
