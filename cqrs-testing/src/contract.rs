@@ -69,6 +69,8 @@ macro_rules! rules {
                 an_empty_batch_has_no_answers
                 a_refused_append_leaves_the_others
                 appends_of_a_batch_can_be_chained
+                an_append_falls_with_the_one_that_it_rests_on
+                an_append_falls_with_the_duplicate_that_it_rests_on
                 earlier_events_of_the_batch_count
                 refused_events_do_not_count
                 an_append_without_events_sees_the_batch_before_it

@@ -139,7 +139,12 @@ pub async fn an_append_without_events_tells_version_and_head<F: StoreFactory>(fa
 pub async fn an_append_without_streams_tells_the_head<F: StoreFactory>(factory: &F) -> Verdict {
     let store = factory.make().await;
     one(&store, append(&stream("a"), ExpectedVersion::Any, events(2))).await??;
-    let nothing = Append { writes: vec![], receipt: None, recorded_at: Timestamp::from_micros(0) };
+    let nothing = Append {
+        writes: vec![],
+        receipt: None,
+        recorded_at: Timestamp::from_micros(0),
+        rests_on_previous: false,
+    };
     let answer = one(&store, nothing).await??;
     let wanted = Appended { versions: vec![], position: Position::new(2), events: 0, duplicate: false };
     want_eq!(answer, wanted, "the answer to an append that writes no stream");

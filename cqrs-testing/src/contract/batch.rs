@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use cqrs_core::{EventStore, ExpectedVersion, Position, Version};
+use cqrs_core::{Append, AppendError, EventStore, ExpectedVersion, Position, Version};
 
-use super::build::{append, events, exact, stream, wrong};
+use super::build::{append, command, events, exact, one, stream, wrong};
 use super::look::{log, of_stream, positions, soon};
 use super::violation::{want, want_eq};
 use super::{StoreFactory, Verdict, Violation};
@@ -71,6 +71,59 @@ pub async fn appends_of_a_batch_can_be_chained<F: StoreFactory>(factory: &F) -> 
         want_eq!(answer?.versions, vec![version], "the version after append {n} of a chain");
     }
     want_eq!(of_stream(&store, &stream("a")).await?.len(), 200, "the events of the chain");
+    Ok(())
+}
+
+/// An append that rests on the one before it falls with it, though another writer has made its own expected version
+/// come true, and so does all that rests on it in turn.
+pub async fn an_append_falls_with_the_one_that_it_rests_on<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    one(&store, append(&stream("a"), exact(0), events(1))).await??;
+    let resting =
+        |expected| Append { rests_on_previous: true, ..append(&stream("a"), expected, events(1)) };
+    let batch = vec![
+        append(&stream("a"), exact(0), events(1)),
+        resting(exact(1)),
+        resting(ExpectedVersion::Any),
+        append(&stream("a"), exact(1), events(1)),
+        resting(exact(2)),
+    ];
+    let answers = store.append(batch).await?;
+    want_eq!(answers.len(), 5, "the number of answers to five appends");
+    for n in [1, 2] {
+        want_eq!(answers[n], Err(AppendError::Unfounded), "the answer to append {n}, after a refused one");
+    }
+    for n in [3, 4] {
+        want!(answers[n].is_ok(), "append {n} rests on nothing that was refused: {:?}", answers[n]);
+    }
+    want_eq!(of_stream(&store, &stream("a")).await?.len(), 3, "the events of the stream");
+    Ok(())
+}
+
+/// An append that rests on a duplicate was decided on events that are not there, and falls; with a receipt of its
+/// own it is answered all the same.
+pub async fn an_append_falls_with_the_duplicate_that_it_rests_on<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    let (first, second) = (command(), command());
+    let with = |receipt, rests_on_previous, expected| Append {
+        receipt: Some(receipt),
+        rests_on_previous,
+        ..append(&stream("a"), expected, events(1))
+    };
+    for receipt in [first, second] {
+        one(&store, with(receipt, false, ExpectedVersion::Any)).await??;
+    }
+    let resting = Append { rests_on_previous: true, ..append(&stream("a"), exact(2), events(1)) };
+    let batch = vec![with(first, false, exact(2)), resting.clone(), with(second, true, exact(3)), resting];
+    let answers = store.append(batch).await?;
+    want_eq!(answers.len(), 4, "the number of answers to four appends");
+    for n in [1, 3] {
+        want_eq!(answers[n], Err(AppendError::Unfounded), "the answer to append {n}, after a duplicate");
+    }
+    for n in [0, 2] {
+        let duplicate = answers[n].as_ref().is_ok_and(|answer| answer.duplicate);
+        want!(duplicate, "append {n} was stored before: {:?}", answers[n]);
+    }
     Ok(())
 }
 

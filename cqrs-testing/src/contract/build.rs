@@ -47,7 +47,12 @@ pub(crate) fn write(stream: &StreamId, expected: ExpectedVersion, events: Vec<Ne
 
 /// An append of several writes, without a receipt.
 pub(crate) fn together(writes: Vec<StreamWrite>) -> Append {
-    Append { writes, receipt: None, recorded_at: Timestamp::from_micros(1_700_000_000_123_456) }
+    Append {
+        writes,
+        receipt: None,
+        recorded_at: Timestamp::from_micros(1_700_000_000_123_456),
+        rests_on_previous: false,
+    }
 }
 
 /// An append with a receipt.
