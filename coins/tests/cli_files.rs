@@ -8,6 +8,7 @@ mod common;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use common::{Place, Said};
 
@@ -90,4 +91,24 @@ fn a_disk_that_is_full_for_the_answer_is_a_failure() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.starts_with("error: output: cannot write the answer: "), "{told}");
     assert_eq!(place.json(&["richest"])["balance"], 1, "what was done is done");
+}
+
+/// The shell's limit on the size of files stands for a disk without room.
+#[test]
+fn a_file_that_cannot_grow_is_a_failure_that_names_it_and_loses_nothing() {
+    let place = Place::new();
+    assert_eq!(place.json(&["mine", "me", "--count", "10"])["balance"], 10);
+    // In units of 1,024 bytes. The signal is ignored, so that the write fails instead of ending the process.
+    let script = r#"ulimit -f 160; trap '' XFSZ; exec "$@""#;
+    let coins = env!("CARGO_BIN_EXE_coins");
+    let arguments = ["-c", script, "bash", coins, "mine", "me", "--count", "5000"];
+    let output = Command::new("bash").args(arguments).current_dir(place.directory()).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.starts_with("error: store: mining ended after "), "{told}");
+    assert!(told.contains("coins.db"), "it names the file: {told}");
+    let before: u64 = told.split_whitespace().nth(5).unwrap().parse().unwrap();
+    let balance = place.json(&["richest"])["balance"].as_u64().unwrap();
+    assert!(balance >= 10 + before, "{balance} after {told}");
+    assert_eq!(place.json(&["mine", "me"])["balance"], balance + 1);
 }

@@ -152,6 +152,7 @@ mod clock;
 mod codec;
 mod command;
 mod dispatch;
+mod error;
 mod event;
 mod id;
 mod json;
@@ -169,6 +170,7 @@ pub use command::{BoxCommand, Command};
 pub use dispatch::{
     Consistency, Dispatch, DispatchError, DispatchOptions, Dispatchable, Dispatched, Rejection,
 };
+pub use error::{BoxError, describe};
 pub use event::{Event, EventSet, Metadata, NewEvent, RecordedEvent, Undecodable};
 pub use id::{CausationId, CommandId, CorrelationId, EventId, IdSource, RandomIds};
 pub use json::Json;
@@ -185,6 +187,3 @@ pub use stream::{ExpectedVersion, InvalidStreamId, MAX_STREAM_ID_BYTES, Position
 pub use subscribe::{
     Projection, ReadModel, SubscribeOptions, SubscriberKind, SubscriberState, SubscriberStatus,
 };
-
-/// An error of application code, or of a backend, whatever its type.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

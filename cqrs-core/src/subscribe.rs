@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub use projection::{Projection, ReadModel};
 pub(crate) use projection::{ProjectionWorker, decode_page};
-pub(crate) use run::{Runner, Worker, describe};
+pub(crate) use run::{Runner, Worker};
 pub(crate) use status::Reporter;
 pub use status::{SubscriberKind, SubscriberState, SubscriberStatus};
 

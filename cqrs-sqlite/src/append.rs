@@ -11,7 +11,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::connection::{Database, Failure, Turn, Work};
-use crate::error::{SQLITE_IOERR, corrupt, is_fenced, primary_code};
+use crate::error::{SQLITE_IOERR, corrupt, failed, is_fenced, outcome_unknown, primary_code};
 use crate::event_row::Hex;
 use crate::head::Head;
 use crate::judge::{Plan, State, Unjudged, judge};
@@ -120,7 +120,7 @@ impl<'a> Question<'a> {
             .bind(json(&self.types)?)
             .fetch_all(turn.connection())
             .await
-            .map_err(|error| StoreError::backend(ACTION, error))?;
+            .map_err(|error| failed(ACTION, turn.path(), error))?;
         let mut state = State::default();
         for row in &rows {
             self.learn(&mut state, row)
@@ -214,16 +214,16 @@ async fn write_blindly(turn: &mut Turn, from: Position, plan: &Plan) -> Result<b
 /// What a failed write comes to; `Ok` when it got through after all.
 async fn not_written(turn: &mut Turn, plan: &Plan, failure: Failure) -> Result<(), StoreError> {
     if !failure.committing {
-        return Err(StoreError::backend(ACTION, failure.source));
+        return Err(failed(ACTION, turn.path(), failure.source));
     }
     // The commit may have got through before the failure was noticed; and when the disk failed, its pages may
     // be in the WAL for a later recovery to find.
     match is_written(turn, plan).await {
         Ok(true) => Ok(()),
         Ok(false) if !failure.crashed && primary_code(&failure.source) != Some(SQLITE_IOERR) => {
-            Err(StoreError::backend(ACTION, failure.source))
+            Err(failed(ACTION, turn.path(), failure.source))
         }
-        _ => Err(StoreError::OutcomeUnknown { source: failure.source.into() }),
+        _ => Err(outcome_unknown(turn.path(), failure.source)),
     }
 }
 

@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePool
 use sqlx::{ConnectOptions, Connection, Either, Executor, Sqlite, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, Semaphore};
 
-use crate::error::{SQLITE_ERROR, primary_code};
+use crate::error::{SQLITE_ERROR, failed, primary_code};
 use crate::file::{Kind, prepare};
 use crate::options::{SqliteOptions, Synchronous};
 use crate::{OpenError, gate};
@@ -130,7 +130,7 @@ impl Database {
             })
         });
         let mut turn = Turn { writer: writer.map_err(|_| StoreError::Closed)?, _gate: gate };
-        turn.writer.clean().await.map_err(|error| StoreError::backend(action, error))?;
+        turn.writer.clean().await.map_err(|error| failed(action, &self.path, error))?;
         turn.writer.dirty = true;
         Ok(turn)
     }
@@ -206,6 +206,11 @@ impl Writer {
 }
 
 impl Turn {
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        self.writer.options.get_filename()
+    }
+
     /// The connection.
     pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.writer.connection
@@ -285,7 +290,7 @@ impl Readers {
 
     async fn read(&self, action: &'static str, statement: Statement) -> Result<Vec<SqliteRow>, StoreError> {
         let _permit = self.permits.acquire().await.map_err(|_| StoreError::Closed)?;
-        let failed = |error| StoreError::backend(action, error);
+        let failed = |error| failed(action, self.options.get_filename(), error);
         let idle = self.idle().pop();
         let mut connection = match idle {
             Some(connection) => connection,

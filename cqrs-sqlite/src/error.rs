@@ -1,7 +1,7 @@
 //! Why a file cannot be opened.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cqrs_core::StoreError;
 
@@ -113,6 +113,24 @@ const SQLITE_CONSTRAINT_TRIGGER: i32 = 1811;
 pub(crate) fn is_fenced(error: &sqlx::Error) -> bool {
     extended_code(error) == Some(SQLITE_CONSTRAINT_TRIGGER)
         && error.as_database_error().is_some_and(|error| error.message() == "fenced")
+}
+
+/// What SQLite says of a file.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}", path = path.display())]
+struct InFile {
+    path: PathBuf,
+    source: sqlx::Error,
+}
+
+/// A failure that names the file.
+pub(crate) fn failed(action: &'static str, path: &Path, source: sqlx::Error) -> StoreError {
+    StoreError::backend(action, InFile { path: path.to_owned(), source })
+}
+
+/// A commit of which nobody knows, in a file that it names.
+pub(crate) fn outcome_unknown(path: &Path, source: sqlx::Error) -> StoreError {
+    StoreError::OutcomeUnknown { source: InFile { path: path.to_owned(), source }.into() }
 }
 
 /// A row of a table that is not what its writer writes.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::append::{json, natural};
 use crate::connection::{Statement, Work};
-use crate::error::{corrupt, is_fenced};
+use crate::error::{corrupt, failed, is_fenced};
 use crate::event_row::Hex;
 use crate::read::clamp;
 
@@ -99,7 +99,7 @@ impl ProcessStore for SqliteStore {
         match turn.run(statement, statements).await {
             Ok(_) => Ok(()),
             Err(failure) if is_fenced(&failure.source) => Err(StepError::Fenced),
-            Err(failure) => Err(StoreError::backend("commit a step", failure.source).into()),
+            Err(failure) => Err(failed("commit a step", turn.path(), failure.source).into()),
         }
     }
 
@@ -154,7 +154,8 @@ impl SqliteStore {
         statements: usize,
     ) -> Result<u64, StoreError> {
         let mut turn = self.database().turn(action, Work::Derived).await?;
-        turn.run(statement, statements).await.map_err(|failure| StoreError::backend(action, failure.source))
+        let written = turn.run(statement, statements).await;
+        written.map_err(|failure| failed(action, turn.path(), failure.source))
     }
 }
 

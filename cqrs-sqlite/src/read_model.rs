@@ -12,7 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::append::natural;
 use crate::connection::Database;
-use crate::error::{corrupt, is_fenced};
+use crate::error::{corrupt, failed, is_fenced};
 use crate::file::READ_MODEL;
 use crate::read::clamp;
 use crate::{OpenError, SqliteOptions};
@@ -83,7 +83,7 @@ impl ReadModel for SqliteReadModel {
         const ACTION: &str = "begin a projection's transaction";
         let gate = self.0.enter(ACTION).await?;
         let transaction = self.0.projections().begin_with("BEGIN IMMEDIATE").await;
-        let transaction = transaction.map_err(|error| StoreError::backend(ACTION, error))?;
+        let transaction = transaction.map_err(|error| failed(ACTION, self.0.path(), error))?;
         Ok(SqliteTransaction { transaction, _gate: gate })
     }
 
@@ -109,7 +109,7 @@ impl ReadModel for SqliteReadModel {
         from: Position,
         to: Position,
     ) -> Result<(), StepError> {
-        let failed = |error| StoreError::backend("commit a projection's transaction", error);
+        let failed = |error| failed("commit a projection's transaction", self.0.path(), error);
         let SqliteTransaction { mut transaction, _gate } = transaction;
         let moved = sqlx::query(MOVE)
             .bind(projection.to_owned())

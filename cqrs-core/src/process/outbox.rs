@@ -11,10 +11,10 @@ use tokio::sync::{Notify, watch};
 use super::ErasedProcess;
 use super::worker::Answer;
 use crate::dispatch::{Dispatcher, Envelope, backoff, panic_message};
-use crate::subscribe::describe;
+
 use crate::{
     BoxCommand, BoxError, CommandId, DispatchError, Dispatched, OutboxEntry, OutboxOutcome, OutboxTask,
-    ProcessOptions, Rejection, Router, StepError,
+    ProcessOptions, Rejection, Router, StepError, describe,
 };
 
 /// How often the runner looks for tasks of which nobody told it: those of a process that has died.

@@ -51,8 +51,8 @@ pub struct StreamWrite {
 pub struct Appended {
     /// The version of each stream after its write, in the order of the writes.
     pub versions: Vec<Version>,
-    /// The position of the last event. Without events, the log's head as the append was judged: what the
-    /// decision was based on is at or below it.
+    /// The position of the last event. Without events, the log's head as the append was judged, with what the
+    /// appends before it in the batch have written: what the decision was based on is at or below it.
     pub position: Position,
     /// How many events were stored.
     pub events: u64,

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use super::{Append, AppendError, Appended, StoreError};
 use crate::{CommandId, Position, RecordedEvent, StreamId, Version};
 
-/// Which events of the log a reader wants. Every part that is given must hold; none given means all.
+/// Which events of the log a reader wants. Every part that is given must hold, and a part that is given as an
+/// empty list matches nothing; without any part, all events are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
     categories: Option<Vec<String>>,
@@ -119,7 +120,8 @@ pub trait EventStore: Send + Sync + 'static {
     ///
     /// Each [`Append`] is all or nothing over all streams that it writes, and is judged alone, in the
     /// batch's order: an earlier one's events count for a later one's expected versions, and one that is
-    /// refused leaves the others untouched. The answers are in the batch's order.
+    /// refused leaves the others untouched. The answers are in the batch's order. The events of one append lie
+    /// together in the log, in the order of its writes; a reader sees a batch whole or not at all.
     ///
     /// Versions of a stream are 1, 2, 3 …; positions are dense and in commit order: once a position can be
     /// read, nothing will ever appear at or below it. Expected versions hold between threads, connections
@@ -160,6 +162,7 @@ pub trait EventStore: Send + Sync + 'static {
     ///
     /// A page without events whose `scanned_to` lies beyond `after` is progress: a filter that matches
     /// nothing still moves on. Only a page that neither has events nor moves means that the head is reached.
+    /// A limit of zero, and a position beyond the head, are answered with an empty page that does not move.
     ///
     /// # Errors
     ///

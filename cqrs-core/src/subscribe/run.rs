@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::SubscribeOptions;
 use super::status::Reporter;
+use crate::describe;
 use crate::dispatch::{backoff, panic_message};
 use crate::{BoxError, EventFilter, IdSource, LogPage, Position, StepError, Store};
 
@@ -108,16 +109,4 @@ impl<W: Worker> Runner<W> {
         let _ = tokio::time::timeout(pause, self.stop.wait_for(|stop| *stop)).await;
         None
     }
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn describe(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

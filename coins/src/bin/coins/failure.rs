@@ -1,12 +1,11 @@
 //! Why a command was not done, in the words and numbers of a command line.
 
 use std::error::Error;
-use std::fmt::Write;
 use std::io;
 
 use clap::error::ErrorKind;
 use coins::{InvalidAccountId, InvalidAmount, MineCoinError, MiningError, OpenError, SendCoinsError};
-use cqrs_core::{CodecError, DispatchError, StoreError};
+use cqrs_core::{CodecError, DispatchError, StoreError, describe};
 
 /// Why a command was not done.
 #[derive(Debug)]
@@ -77,8 +76,8 @@ impl Failure {
         }
     }
 
-    fn store(error: &dyn Error) -> Self {
-        Self::Store(told(error))
+    fn store(error: &(dyn Error + 'static)) -> Self {
+        Self::Store(describe(error))
     }
 
     fn dispatch<E: Error + 'static>(error: DispatchError<E>, code: impl Fn(&E) -> &'static str) -> Self {
@@ -89,18 +88,6 @@ impl Failure {
             error => Self::store(&error),
         }
     }
-}
-
-/// An error and what caused it, in one line.
-fn told(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {error}");
-        source = error.source();
-    }
-    text
 }
 
 impl From<InvalidAccountId> for Failure {
@@ -158,13 +145,13 @@ impl From<StoreError> for Failure {
 /// An event that cannot be written as JSON.
 impl From<CodecError> for Failure {
     fn from(error: CodecError) -> Self {
-        Self::Output(told(&error))
+        Self::Output(describe(&error))
     }
 }
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Self::Output(told(&error))
+        Self::Output(describe(&error))
     }
 }
 
