@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use report::{Report, Sample};
+use report::Report;
 
 /// Measures the write path on SQLite and in memory beside the raw engine.
 #[derive(Debug, Parser)]
@@ -25,6 +25,9 @@ struct Options {
     /// How long each case is run each time, in seconds.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Run only the cases with this text in their names, such as `memory` or `hot`.
+    #[arg(long, default_value = "")]
+    only: String,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -48,29 +51,36 @@ fn main() -> Result<(), Error> {
     let runtime = tokio::runtime::Runtime::new()?;
     let mut report = Report::default();
     for round in 0..options.rounds {
-        let file = |case: &str| directory.path().join(format!("{case}-{round}.db"));
+        let file = directory.path().join(format!("{round}.db"));
+        let wanted = |case: &String| case.contains(&options.only);
         for batch in [1, 64, 512] {
-            let path = file(&format!("raw-{batch}"));
-            let sample = raw::run(&runtime, &path, batch, time)?;
-            report.add(&format!("raw engine, {batch} events a transaction"), None, sample);
-            discard(&path)?;
+            let case = raw_case(batch);
+            if wanted(&case) {
+                report.add(&case, None, raw::run(&runtime, &file, batch, time)?);
+                discard(&file)?;
+            }
         }
-        for (clients, beside) in [(1, 1), (8, 1), (64, 64), (256, 64), (1_024, 512)] {
-            let path = file(&format!("sqlite-{clients}"));
-            let sample = runtime.block_on(ours::sqlite(&path, clients, STREAMS, time))?;
-            let beside = format!("raw engine, {beside} events a transaction");
-            report.add(&format!("SQLite, {clients} clients"), Some(beside), sample);
-            discard(&path)?;
+        for (clients, streams, beside) in [
+            (1, STREAMS, 1),
+            (8, STREAMS, 1),
+            (64, STREAMS, 64),
+            (256, STREAMS, 64),
+            (1_024, STREAMS, 512),
+            (64, 1, 64),
+            (256, 1, 64),
+        ] {
+            let hot = if streams == 1 { "one hot stream, " } else { "" };
+            let case = format!("SQLite, {hot}{clients} clients");
+            if wanted(&case) {
+                let sample = runtime.block_on(ours::sqlite(&file, clients, streams, time))?;
+                report.add(&case, Some(raw_case(beside)), sample);
+                discard(&file)?;
+            }
         }
-        for clients in [64, 256] {
-            let path = file(&format!("hot-{clients}"));
-            let sample = runtime.block_on(ours::sqlite(&path, clients, 1, time))?;
-            let beside = "raw engine, 64 events a transaction".to_owned();
-            report.add(&format!("SQLite, one hot stream, {clients} clients"), Some(beside), sample);
-            discard(&path)?;
+        let case = "memory, 64 clients".to_owned();
+        if wanted(&case) {
+            report.add(&case, None, runtime.block_on(ours::memory(64, STREAMS, time))?);
         }
-        let sample: Sample = runtime.block_on(ours::memory(64, STREAMS, time))?;
-        report.add("memory, 64 clients", None, sample);
     }
     if options.json {
         report.print_json()?
@@ -78,6 +88,10 @@ fn main() -> Result<(), Error> {
         report.print_table()
     }
     Ok(())
+}
+
+fn raw_case(batch: usize) -> String {
+    format!("raw engine, {batch} events a transaction")
 }
 
 /// Frees the disk for the next case.

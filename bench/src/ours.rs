@@ -1,5 +1,6 @@
 //! Our path: clients that dispatch one command after the other.
 
+use std::future::IntoFuture;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,9 @@ pub(crate) async fn memory(clients: u64, streams: u64, time: Duration) -> Result
 
 async fn run(store: impl Store, clients: u64, streams: u64, time: Duration) -> Result<Sample, Error> {
     let app = App::builder(store).start().await?;
+    // Every stream exists before the clock runs, as it does for the raw engine.
+    let firsts = (0..streams).map(|meter_id| app.dispatch(Read { meter_id, value: 0 }).into_future());
+    futures::future::try_join_all(firsts).await?;
     let next = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
     let tasks: Vec<_> = (0..clients)

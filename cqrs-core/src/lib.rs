@@ -177,8 +177,9 @@ pub use router::Router;
 pub use store::{
     Append, AppendError, Appended, Chain, Direction, EventFilter, EventStore, InstanceChange, InstanceId,
     InstanceRecord, InvalidAppend, InvalidInstanceId, LogPage, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
-    MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES, OutboxEntry, OutboxOutcome, OutboxState, OutboxTask,
-    ProcessStep, ProcessStore, StepCause, StepError, Store, StoreError, StreamRead, StreamWrite,
+    MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES, MAX_METADATA_DEPTH, OutboxEntry, OutboxOutcome,
+    OutboxState, OutboxTask, ProcessStep, ProcessStore, StepCause, StepError, Store, StoreError,
+    StreamRead, StreamWrite,
 };
 pub use stream::{ExpectedVersion, InvalidStreamId, MAX_STREAM_ID_BYTES, Position, StreamId, Version};
 pub use subscribe::{

@@ -10,7 +10,7 @@ mod process;
 
 pub use append::{
     Append, AppendError, Appended, InvalidAppend, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
-    MAX_EVENTS_PER_APPEND, StreamWrite,
+    MAX_EVENTS_PER_APPEND, MAX_METADATA_DEPTH, StreamWrite,
 };
 pub use error::StoreError;
 pub use events::{Direction, EventFilter, EventStore, LogPage, StreamRead};

@@ -155,6 +155,53 @@ async fn two_applications_on_one_store_decide_again_and_lose_nothing() {
     assert_eq!(all.unwrap().version, Version::new(201), "both have seen what the other wrote");
 }
 
+/// A live state may have been overtaken by another process. An append would find out by its expected version;
+/// a rejection, and a decision to do nothing, have to ask.
+#[tokio::test]
+async fn a_rejection_does_not_rest_on_a_state_that_another_process_has_overtaken() {
+    let store = MemoryStore::new();
+    let (one, other) = (app(&store).await, app(&store).await);
+    one.dispatch(add("a", 1)).await.unwrap();
+    other.dispatch(add("a", 9)).await.unwrap();
+    let all = one.dispatch(add("a", -10)).await.unwrap();
+    assert_eq!(all.version, Version::new(3));
+    let touched = other.dispatch(Touch { pot: "a".into() }).await.unwrap();
+    assert_eq!((touched.version, touched.position), (Version::new(3), Position::new(3)));
+    let third = other.dispatch(add("a", 1)).expected_version(Version::new(3)).await.unwrap();
+    assert_eq!(
+        one.dispatch(add("a", -1)).expected_version(third.version).await.unwrap().version,
+        Version::new(5)
+    );
+}
+
+/// Two commands are decided on one live state while another process has written one event. The first finds out
+/// by its version; the second one's version is right by then, and what it was decided on never came to be.
+#[tokio::test]
+async fn a_command_falls_with_the_one_that_it_was_decided_on() {
+    let store = MemoryStore::new();
+    let (one, other) = (app(&store).await, app(&store).await);
+    one.dispatch(add("a", 10)).await.unwrap();
+    other.dispatch(add("a", -10)).await.unwrap();
+    let (first, second) =
+        tokio::join!(one.dispatch(add("a", 1)).into_future(), one.dispatch(add("a", -5)).into_future());
+    assert_eq!(first.unwrap().version, Version::new(3));
+    assert_eq!(second.unwrap_err().rejection(), Some(&Refused::NotEnough(1)));
+}
+
+/// A duplicate was applied to the live state and not to the stream. Once another process has brought the
+/// stream to the same version, only the content would differ.
+#[tokio::test]
+async fn a_state_with_a_duplicate_in_it_is_not_kept() {
+    let store = MemoryStore::new();
+    let twice = id();
+    app(&store).await.dispatch(add("a", 10)).command_id(twice).await.unwrap();
+    let (one, other) = (app(&store).await, app(&store).await);
+    assert!(one.dispatch(add("a", 10)).command_id(twice).await.unwrap().duplicate);
+    other.dispatch(add("a", -10)).await.unwrap();
+    let refused = one.dispatch(add("a", -15)).await.unwrap_err();
+    assert_eq!(refused.rejection(), Some(&Refused::NotEnough(0)));
+}
+
 #[tokio::test]
 async fn a_panic_fails_its_command_alone() {
     let store = MemoryStore::new();
@@ -174,6 +221,8 @@ async fn a_panic_fails_its_command_alone() {
     let error = fourth.unwrap_err();
     assert_eq!(error.to_string(), "deciding the command panicked: apply fell into the trap");
     assert_eq!(fifth.unwrap().version, Version::new(3));
+    let empty = app.dispatch(add("a", -1)).await.unwrap_err();
+    assert_eq!(empty.rejection(), Some(&Refused::NotEnough(0)), "what was half applied is gone");
     assert_eq!(stream(&store, "a").await.len(), 3);
 }
 

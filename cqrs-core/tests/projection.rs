@@ -76,6 +76,24 @@ async fn catching_up_goes_on_after_the_first_page() {
     assert_eq!(app.status()[0].position, Position::new(3_500));
 }
 
+/// Two runners of one projection fence each other: each event counts once, and neither claims to be where it
+/// is not.
+#[tokio::test]
+async fn two_applications_on_one_read_model_count_each_event_once() {
+    let store = MemoryStore::new();
+    let sums = InMemory::<Sums>::default();
+    let mut apps = Vec::new();
+    for _ in 0..2 {
+        let builder = App::builder(store.clone()).projection(PotSums::default(), sums.clone());
+        apps.push(builder.start().await.unwrap());
+    }
+    for n in 1..=200 {
+        let done = apps[n % 2].dispatch(add("a", 1)).strong().await.unwrap();
+        assert_eq!(done.consistency, Consistency::Reached);
+        assert_eq!(sums.read(|sums| sums["a"]).await, n as i64);
+    }
+}
+
 /// Strong consistency of a peer times out when the subscriber's filter passes the command's events over.
 #[tokio::test]
 async fn strong_does_not_wait_for_events_that_a_projection_does_not_want() {
@@ -142,7 +160,7 @@ async fn an_event_that_cannot_be_read_stops_the_projection_and_its_aggregate_wit
     };
     let write = StreamWrite { stream, expected: ExpectedVersion::NoStream, events: vec![event] };
     let recorded_at = Timestamp::from_micros(0);
-    let append = Append { writes: vec![write], receipt: None, recorded_at };
+    let append = Append { writes: vec![write], receipt: None, recorded_at, rests_on_previous: false };
     store.append(vec![append]).await.unwrap().remove(0).unwrap();
     let sums = InMemory::<Sums>::default();
     let app = App::builder(store).projection(PotSums::default(), sums.clone()).start().await.unwrap();

@@ -33,10 +33,25 @@ impl Log {
         Version::new(self.streams.get(stream).map_or(0, Vec::len) as u64)
     }
 
-    /// Judges one append, and stores it whole or not at all.
-    pub(crate) fn append(&mut self, append: Append) -> Result<Appended, AppendError> {
+    /// Judges a batch, one append after the other.
+    pub(crate) fn append_batch(&mut self, batch: Vec<Append>) -> Vec<Result<Appended, AppendError>> {
+        let mut founded = true;
+        let judged = batch.into_iter().map(|append| {
+            let answer = self.append(append, founded);
+            founded = answer.as_ref().is_ok_and(|appended| !appended.duplicate);
+            answer
+        });
+        judged.collect()
+    }
+
+    /// Judges one append, and stores it whole or not at all. `founded` says whether the one before it went
+    /// through.
+    fn append(&mut self, append: Append, founded: bool) -> Result<Appended, AppendError> {
         if let Some(first) = append.receipt.and_then(|command| self.receipt(command)) {
             return Ok(first);
+        }
+        if append.rests_on_previous && !founded {
+            return Err(AppendError::Unfounded);
         }
         append.validate()?;
         for StreamWrite { stream, expected, .. } in &append.writes {

@@ -73,7 +73,7 @@ impl fmt::Debug for MemoryStore {
 impl EventStore for MemoryStore {
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
         let mut state = self.state()?;
-        let answers = batch.into_iter().map(|append| state.log.append(append)).collect();
+        let answers = state.log.append_batch(batch);
         let head = state.log.head();
         drop(state);
         self.shared.head.send_if_modified(|known| {

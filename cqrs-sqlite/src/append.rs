@@ -2,6 +2,7 @@
 //!
 //! Each awaited call is a hop to the connection's thread, which costs more than the statements of a small
 //! batch. So all that a batch needs to know comes with the first, and all that it writes goes with the second.
+//! A batch that can be judged by what this process remembers needs the second alone.
 
 use std::collections::HashSet;
 
@@ -9,18 +10,24 @@ use cqrs_core::{Append, AppendError, Appended, CommandId, Position, StoreError, 
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use crate::connection::{Database, Turn, Work};
-use crate::error::{SQLITE_IOERR, corrupt, primary_code};
+use crate::connection::{Database, Failure, Turn, Work};
+use crate::error::{SQLITE_IOERR, corrupt, is_fenced, primary_code};
 use crate::event_row::Hex;
 use crate::head::Head;
-use crate::judge::{Plan, State, judge};
+use crate::judge::{Plan, State, Unjudged, judge};
+use crate::read::clamp;
+use crate::remembered::{Memory, Remembered};
 
 const LOOK: &str = include_str!("sql/append_look.sql");
 const WRITE: &str = include_str!("sql/append_write.sql");
+const WRITE_BLINDLY: &str = include_str!("sql/append_write_blindly.sql");
 const CHECK: &str = include_str!("sql/append_check.sql");
 
 /// How many statements [`WRITE`] has.
 const WRITE_STATEMENTS: usize = 5;
+
+/// How many statements [`WRITE_BLINDLY`] has.
+const WRITE_BLINDLY_STATEMENTS: usize = 4;
 
 const ACTION: &str = "append";
 
@@ -35,6 +42,7 @@ struct Question<'a> {
 pub(crate) async fn append(
     database: &Database,
     head: &Head,
+    memory: &Memory,
     batch: Vec<Append>,
 ) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
     let batch: Vec<_> = batch
@@ -44,24 +52,46 @@ pub(crate) async fn append(
             (append, valid)
         })
         .collect();
-    let question = Question::of(&batch);
     let mut turn = database.turn(ACTION, Work::Log).await?;
-    let judged = match question.ask(&mut turn).await {
-        Ok(mut state) => judge(&mut state, batch).map_err(|error| StoreError::backend(ACTION, error)),
-        Err(error) => Err(error),
-    };
-    let plan = match judged {
-        Ok(plan) if !plan.is_empty() => plan,
-        nothing => {
-            turn.roll_back().await;
-            return nothing.map(|plan| plan.answers);
+    // Taken out for the time being: who fails, or is dropped, leaves no memory behind.
+    let mut remembered = memory.take();
+    let foreseen = remembered.as_mut().and_then(|remembered| remembered.foresee(&batch));
+    if let Some(mut state) = foreseen {
+        let from = state.head;
+        let plan = judge(&mut state, batch.clone()).map_err(unjudged)?;
+        if write_blindly(&mut turn, from, &plan).await? {
+            return Ok(finish(head, memory, remembered, state, plan));
         }
-    };
-    write(&mut turn, &plan).await?;
+    }
+    let mut state = Question::of(&batch).ask(&mut turn).await?;
+    // Somebody else has written since: nothing of it can be relied on.
+    remembered = remembered.filter(|remembered| remembered.head() == state.head);
+    let plan = judge(&mut state, batch).map_err(unjudged)?;
+    if plan.is_empty() {
+        turn.roll_back().await;
+    } else {
+        write(&mut turn, &plan).await?;
+    }
+    Ok(finish(head, memory, remembered, state, plan))
+}
+
+fn unjudged(error: Unjudged) -> StoreError {
+    StoreError::backend(ACTION, error)
+}
+
+/// Tells of what was written, and remembers it.
+fn finish(
+    head: &Head,
+    memory: &Memory,
+    remembered: Option<Remembered>,
+    state: State,
+    plan: Plan,
+) -> Vec<Result<Appended, AppendError>> {
     if let Some(last) = plan.events.last() {
         head.advance(last.0);
     }
-    Ok(plan.answers)
+    memory.put(remembered.unwrap_or_default(), state);
+    plan.answers
 }
 
 impl<'a> Question<'a> {
@@ -159,7 +189,30 @@ async fn write(turn: &mut Turn, plan: &Plan) -> Result<(), StoreError> {
         .bind(json(&plan.types)?)
         .bind(json(&plan.events)?)
         .bind(json(&plan.receipts)?);
-    let Err(failure) = turn.run(statement, WRITE_STATEMENTS).await else { return Ok(()) };
+    let written = turn.run(statement, WRITE_STATEMENTS).await;
+    match written {
+        Ok(_) => Ok(()),
+        Err(failure) => not_written(turn, plan, failure).await,
+    }
+}
+
+/// Begins, writes a plan that was made from memory, and commits it. False when the log does not end at
+/// `from` any more; then nothing was written.
+async fn write_blindly(turn: &mut Turn, from: Position, plan: &Plan) -> Result<bool, StoreError> {
+    let statement = sqlx::query(WRITE_BLINDLY).bind(clamp(from.as_u64())).bind(json(&plan.events)?);
+    let written = turn.run(statement, WRITE_BLINDLY_STATEMENTS).await;
+    match written {
+        Ok(_) => Ok(true),
+        Err(failure) if is_fenced(&failure.source) => {
+            turn.begin_again();
+            Ok(false)
+        }
+        Err(failure) => not_written(turn, plan, failure).await.map(|()| true),
+    }
+}
+
+/// What a failed write comes to; `Ok` when it got through after all.
+async fn not_written(turn: &mut Turn, plan: &Plan, failure: Failure) -> Result<(), StoreError> {
     if !failure.committing {
         return Err(StoreError::backend(ACTION, failure.source));
     }

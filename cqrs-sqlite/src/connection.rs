@@ -241,6 +241,11 @@ impl Turn {
         }
     }
 
+    /// Says that another transaction is about to begin in this turn, after one that was rolled back.
+    pub(crate) fn begin_again(&mut self) {
+        self.writer.dirty = true;
+    }
+
     /// Rolls back, if a transaction is open. Should that fail, it is done before the next turn.
     pub(crate) async fn roll_back(&mut self) {
         if let Err(error) = self.writer.clean().await {

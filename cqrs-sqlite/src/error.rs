@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cqrs_core::StoreError;
 
-/// Why a file cannot be opened. Each message names the file; save for the last three, nothing was touched.
+/// Why a file cannot be opened. Each message names the file; save for the last one, nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -62,7 +62,7 @@ pub enum OpenError {
         /// The newest schema that this program knows.
         known: u32,
     },
-    /// The file exists, and this process may not write it.
+    /// The file exists, and this process may not write it, or the WAL beside it.
     #[error("{path} is read-only for this process", path = path.display())]
     ReadOnly {
         /// The file.
@@ -86,14 +86,6 @@ pub enum OpenError {
         /// What SQLite says.
         source: sqlx::Error,
     },
-    /// The file's schema is damaged: the header says one thing, the tables another.
-    #[error("{path} is damaged: {what}", path = path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        what: String,
-    },
 }
 
 /// SQLite's primary result code of an error, such as 5 for `SQLITE_BUSY`.
@@ -110,6 +102,8 @@ pub(crate) fn extended_code(error: &sqlx::Error) -> Option<i32> {
 pub(crate) const SQLITE_ERROR: i32 = 1;
 /// `SQLITE_BUSY`: another connection has the lock.
 pub(crate) const SQLITE_BUSY: i32 = 5;
+/// `SQLITE_READONLY`: the file, or the WAL beside it, may not be written.
+pub(crate) const SQLITE_READONLY: i32 = 8;
 /// `SQLITE_IOERR`: the system failed to read, write or sync.
 pub(crate) const SQLITE_IOERR: i32 = 10;
 /// `SQLITE_CONSTRAINT_TRIGGER`: a trigger raised an error, as `fence_stops` does.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sqlx::{ConnectOptions, Connection, Executor, Row, SqliteConnection};
 
 use crate::OpenError;
-use crate::error::{SQLITE_BUSY, primary_code};
+use crate::error::{SQLITE_BUSY, SQLITE_READONLY, primary_code};
 use crate::options::SqliteOptions;
 
 /// What a file is for.
@@ -98,7 +98,7 @@ pub(crate) async fn prepare(
     options: &SqliteOptions,
 ) -> Result<PathBuf, OpenError> {
     let path = look(path, kind)?;
-    let failed = |source| OpenError::Sqlite { path: path.clone(), source };
+    let failed = |source| sqlite_error(&path, source);
     let connecting = options.plain(&path).create_if_missing(true);
     let mut connection = connecting.connect().await.map_err(failed)?;
     let ready = migrate(&mut connection, &path, kind, options.busy_timeout).await;
@@ -144,6 +144,17 @@ fn is_read_only(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
+/// What SQLite's failure to open or migrate a file means.
+fn sqlite_error(path: &Path, source: sqlx::Error) -> OpenError {
+    let path = path.to_owned();
+    match primary_code(&source) {
+        Some(SQLITE_READONLY) => {
+            OpenError::ReadOnly { path, source: io::Error::new(io::ErrorKind::PermissionDenied, source) }
+        }
+        _ => OpenError::Sqlite { path, source },
+    }
+}
+
 /// Brings the schema up to date, then turns WAL on.
 ///
 /// A new file gets its schema and its two numbers in one transaction of the old kind of journal: so the main
@@ -155,7 +166,7 @@ async fn migrate(
     kind: &Kind,
     patience: Duration,
 ) -> Result<(), OpenError> {
-    let failed = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let failed = |source| sqlite_error(path, source);
     if numbers(connection).await.map_err(failed)? != (kind.application_id, kind.version()) {
         // Somebody else may be doing the same: look again under the lock.
         connection.execute("BEGIN IMMEDIATE").await.map_err(failed)?;
@@ -179,7 +190,13 @@ async fn migrate(
         );
         connection.execute(sqlx::AssertSqlSafe(numbers)).await.map_err(failed)?;
     }
-    turn_wal_on(connection, patience).await.map_err(failed)
+    turn_wal_on(connection, patience).await.map_err(failed)?;
+    // The main file may be writable and the WAL beside it not; better to know now than at the first append.
+    match connection.execute("PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; ROLLBACK").await {
+        Err(error) if primary_code(&error) != Some(SQLITE_BUSY) => Err(failed(error)),
+        // Whoever is writing shows that one can.
+        _ => Ok(()),
+    }
 }
 
 /// Turns WAL on. It needs the file for itself for a moment, and SQLite does not wait for that.

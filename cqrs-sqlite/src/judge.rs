@@ -57,22 +57,26 @@ impl Plan {
     }
 }
 
-/// Judges each append alone and in order: first the receipt, then the limits, then the expected versions.
+/// Judges each append alone and in order: first the receipt, then what it rests on, then the limits, then the
+/// expected versions.
 pub(crate) fn judge(
     state: &mut State,
     batch: Vec<(Append, Result<(), InvalidAppend>)>,
 ) -> Result<Plan, Unjudged> {
     let mut plan = Plan::default();
+    let mut founded = true;
     for (append, valid) in batch {
         let known = append.receipt.and_then(|command| state.receipts.get(&command));
         let answer = match (known, valid) {
             (Some(first), _) => Ok(Appended { duplicate: true, ..first.clone() }),
+            (None, _) if append.rests_on_previous && !founded => Err(AppendError::Unfounded),
             (None, Err(invalid)) => Err(invalid.into()),
             (None, Ok(())) => match unexpected(state, &append.writes) {
                 Some(error) => Err(error),
                 None => Ok(accept(state, &mut plan, append)?),
             },
         };
+        founded = answer.as_ref().is_ok_and(|appended| !appended.duplicate);
         plan.answers.push(answer);
     }
     Ok(plan)

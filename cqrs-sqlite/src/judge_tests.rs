@@ -18,7 +18,7 @@ fn write(key: &str, expected: ExpectedVersion, count: usize) -> StreamWrite {
 }
 
 fn append(writes: Vec<StreamWrite>, receipt: Option<CommandId>) -> Append {
-    Append { writes, receipt, recorded_at: Timestamp::from_micros(0) }
+    Append { writes, receipt, recorded_at: Timestamp::from_micros(0), rests_on_previous: false }
 }
 
 /// A log of ten events, seven of them in the stream `me`.
@@ -120,4 +120,32 @@ fn a_full_log_takes_nothing_more() {
     );
     let batch = vec![(append(vec![write("me", ExpectedVersion::Any, 1)], None), Ok(()))];
     assert!(matches!(judge(&mut state, batch), Err(Unjudged::Full)));
+}
+
+#[test]
+fn an_append_falls_with_the_one_that_it_rests_on_whatever_its_own_version() {
+    let command = CommandId::new(Uuid::from_u128(7));
+    let resting =
+        |version| Append { rests_on_previous: true, ..append(vec![write("me", exact(version), 1)], None) };
+    let mut state = state();
+    state.receipts.insert(
+        command,
+        Appended { versions: vec![], position: Position::ZERO, events: 0, duplicate: true },
+    );
+    let plan = judged(
+        &mut state,
+        vec![
+            append(vec![write("me", exact(6), 1)], None),
+            resting(7),
+            resting(7),
+            append(vec![write("me", exact(7), 1)], Some(command)),
+            resting(7),
+            append(vec![write("me", exact(7), 1)], None),
+            resting(8),
+        ],
+    );
+    let through: Vec<_> = plan.answers.iter().map(Result::is_ok).collect();
+    assert_eq!(through, [false, false, false, true, false, true, true]);
+    assert_eq!(plan.answers[1], Err(AppendError::Unfounded));
+    assert_eq!(plan.answers[4], Err(AppendError::Unfounded), "a duplicate was not decided on this state");
 }

@@ -43,6 +43,7 @@ mod options;
 mod process;
 mod read;
 mod read_model;
+mod remembered;
 mod store;
 
 pub use error::OpenError;

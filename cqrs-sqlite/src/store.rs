@@ -12,6 +12,7 @@ use cqrs_core::{
 use crate::connection::Database;
 use crate::file::EVENT_STORE;
 use crate::head::Head;
+use crate::remembered::Memory;
 use crate::{OpenError, SqliteOptions, SqliteReadModel, append, read};
 
 /// Events, and what process managers know, in one SQLite file. A clone is the same store.
@@ -22,6 +23,7 @@ pub struct SqliteStore(Arc<Inner>);
 struct Inner {
     database: Arc<Database>,
     head: Head,
+    memory: Memory,
 }
 
 impl SqliteStore {
@@ -41,7 +43,11 @@ impl SqliteStore {
     /// As [`SqliteStore::open`].
     pub async fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, OpenError> {
         let database = Arc::new(Database::open(path.as_ref(), &EVENT_STORE, &options).await?);
-        Ok(Self(Arc::new(Inner { database, head: Head::new(options.poll_interval) })))
+        Ok(Self(Arc::new(Inner {
+            database,
+            head: Head::new(options.poll_interval),
+            memory: Memory::default(),
+        })))
     }
 
     /// The file's canonical path.
@@ -62,7 +68,7 @@ impl SqliteStore {
 #[async_trait]
 impl EventStore for SqliteStore {
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
-        append::append(self.database(), &self.0.head, batch).await
+        append::append(self.database(), &self.0.head, &self.0.memory, batch).await
     }
 
     async fn receipts(&self, commands: &[CommandId]) -> Result<Vec<Option<Appended>>, StoreError> {

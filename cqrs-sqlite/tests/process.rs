@@ -1,4 +1,5 @@
 //! What process managers keep in the file.
+#![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 mod common;
 

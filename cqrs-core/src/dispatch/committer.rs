@@ -56,8 +56,7 @@ async fn run<S: EventStore + ?Sized>(
     limits: BatchLimits,
 ) {
     while let Some(first) = waiting.recv().await {
-        // The callers that the last commit woke get their turn before the batch is closed.
-        tokio::task::yield_now().await;
+        gather(&waiting).await;
         let mut groups = Vec::new();
         let mut batch = Vec::new();
         let (mut events, mut bytes) = (0, 0);
@@ -74,6 +73,25 @@ async fn run<S: EventStore + ?Sized>(
                 if events < limits.events && bytes < limits.bytes { waiting.try_recv().ok() } else { None };
         }
         answer(groups, append(&*store, batch).await);
+    }
+}
+
+/// Lets those who were woken by the last commit come back before the next one begins.
+///
+/// Their way leads over several tasks: the turn that is answered, the caller, the turn of its next command.
+/// As long as the queue grows from one round of the scheduler to the next, more are on their way; without
+/// callers it costs two rounds of nothing.
+async fn gather(waiting: &mpsc::UnboundedReceiver<Group>) {
+    /// Enough for thousands of callers to come back, too few for a queue that never rests to starve itself.
+    const ROUNDS: usize = 32;
+    let mut still = 0;
+    for _ in 0..ROUNDS {
+        let before = waiting.len();
+        tokio::task::yield_now().await;
+        still = if waiting.len() > before { 0 } else { still + 1 };
+        if still == 2 {
+            return;
+        }
     }
 }
 

@@ -128,11 +128,9 @@ impl Dispatcher {
     /// Refuses new commands, and returns when those under way are answered.
     pub(crate) async fn drain(&self) {
         self.closing.store(true, Ordering::Release);
-        // Permits are given out in order: all of them are free only when everybody before is answered.
-        // Failing means that another call has been here already.
-        if let Ok(all) = self.in_flight.acquire_many(self.core.options.max_in_flight).await {
-            all.forget();
-            self.in_flight.close();
-        }
+        // Permits are given out in order: all of them are free only when everybody before is answered. An error
+        // means that another call has been here already.
+        let _all = self.in_flight.acquire_many(self.core.options.max_in_flight).await;
+        self.in_flight.close();
     }
 }

@@ -115,7 +115,7 @@ impl<A: Aggregate> LiveSet<A> {
 mod tests {
     use super::*;
     use crate::dispatch::job::{Envelope, Failure, Verdict};
-    use crate::{CommandId, Dispatched, Event, Metadata, Position, Version};
+    use crate::{CommandId, Dispatched, Event, Metadata, Version};
 
     #[derive(Default)]
     struct Nothing;
@@ -182,8 +182,7 @@ mod tests {
     fn a_state_stays_with_its_aggregate() {
         let set = LiveSet::new(NonZeroUsize::new(1).unwrap());
         let live = set.enqueue(stream(1), job()).unwrap();
-        let position = Position::new(9);
-        live.put_state(State { aggregate: Nothing, version: Version::new(7), position });
+        live.put_state(State { aggregate: Nothing, version: Version::new(7) });
         while live.next_turn(1).is_some() {}
         let again = set.enqueue(stream(1), job()).unwrap();
         assert_eq!(again.take_state().unwrap().version, Version::new(7));

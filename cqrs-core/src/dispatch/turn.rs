@@ -11,10 +11,7 @@ use super::dispatcher::Core;
 use super::job::{Failure, Job};
 use super::live::Live;
 use super::{backoff, panic_message};
-use crate::{
-    Aggregate, Append, Appended, CommandId, Event, EventStore, Position, StoreError, StreamId, StreamRead,
-    Version,
-};
+use crate::{Aggregate, Appended, CommandId, Event, EventStore, StoreError, StreamId, StreamRead, Version};
 
 type Jobs<A> = VecDeque<Box<dyn Job<A>>>;
 
@@ -22,25 +19,16 @@ type Jobs<A> = VecDeque<Box<dyn Job<A>>>;
 pub(super) struct State<A> {
     pub(super) aggregate: A,
     pub(super) version: Version,
-    /// Of the last event that the state has taken in and that is committed.
-    pub(super) position: Position,
 }
 
 /// A command after its decision.
 struct Decided<A: Aggregate> {
     job: Box<dyn Job<A>>,
     outcome: Outcome,
-    /// Whether it was decided on events that were not committed yet.
-    ahead: bool,
 }
 
 enum Outcome {
-    /// Empty once the committer has it.
-    Append(Option<Append>),
-    /// Neither events nor a receipt: nothing to store.
-    Nothing {
-        version: Version,
-    },
+    Accepted,
     Rejected,
     Failed(Failure),
 }
@@ -69,7 +57,7 @@ async fn turn<A: Aggregate>(core: &Core, live: &Live<A>, mut jobs: Jobs<A>) {
         };
         let waiting = jobs.len();
         let round = decide::decide(&mut state, &live.stream, jobs, core.clock.now());
-        let concluded = commit(core, live, &mut state, round).await;
+        let concluded = commit(core, round).await;
         jobs = concluded.again;
         if concluded.intact {
             kept = Some(state);
@@ -89,20 +77,15 @@ async fn turn<A: Aggregate>(core: &Core, live: &Live<A>, mut jobs: Jobs<A>) {
 }
 
 /// Commits one round of decisions and answers what can be answered.
-async fn commit<A: Aggregate>(
-    core: &Core,
-    live: &Live<A>,
-    state: &mut State<A>,
-    round: decide::Round<A>,
-) -> conclude::Concluded<A> {
-    let decide::Round { mut decided, rest, poisoned } = round;
-    let appends: Vec<Append> = decided.iter_mut().filter_map(Decided::take_append).collect();
-    let answers = if appends.is_empty() { Ok(Vec::new()) } else { core.committer.commit(appends).await };
-    let mut concluded = match answers {
+///
+/// A rejection is judged by the store like everything else: what it rests on may have been overtaken by
+/// another process, or by an append of the same turn that failed.
+async fn commit<A: Aggregate>(core: &Core, round: decide::Round<A>) -> conclude::Concluded<A> {
+    let decide::Round { decided, appends, rest, poisoned } = round;
+    let mut concluded = match core.committer.commit(appends).await {
         Ok(answers) => {
-            let asked = conclude::receipts_to_ask_for(&decided);
-            let receipts = receipts(&*core.store, asked).await;
-            conclude::conclude(state, &live.stream, decided, answers, receipts)
+            let receipts = receipts(&*core.store, conclude::receipts_to_ask_for(&decided)).await;
+            conclude::conclude(decided, answers, receipts)
         }
         Err(error) => conclude::store_failed(decided, &error),
     };
@@ -122,16 +105,6 @@ async fn receipts(
     Ok(ids.into_iter().zip(found).filter_map(|(id, found)| Some((id, found?))).collect())
 }
 
-impl<A: Aggregate> Decided<A> {
-    /// Hands the append over to the committer; that there was one stays known.
-    fn take_append(&mut self) -> Option<Append> {
-        match &mut self.outcome {
-            Outcome::Append(append) => append.take(),
-            _ => None,
-        }
-    }
-}
-
 /// Rebuilds the state from the whole stream, page by page.
 pub(super) async fn hydrate<A: Aggregate>(
     store: &(impl EventStore + ?Sized),
@@ -140,7 +113,7 @@ pub(super) async fn hydrate<A: Aggregate>(
     /// Large enough to make the round trips few, small enough to keep the memory flat.
     const PAGE: usize = 1_000;
     let failed = |error: StoreError| Failure::Store(Arc::new(error));
-    let mut state = State { aggregate: A::default(), version: Version::ZERO, position: Position::ZERO };
+    let mut state = State { aggregate: A::default(), version: Version::ZERO };
     loop {
         let page = store
             .read_stream(stream, StreamRead::forward(state.version.next(), PAGE))
@@ -160,7 +133,6 @@ pub(super) async fn hydrate<A: Aggregate>(
             catch_unwind(AssertUnwindSafe(|| state.aggregate.apply(&event.data)))
                 .map_err(|panic| Failure::Panicked(panic_message(&*panic)))?;
             state.version = event.version;
-            state.position = event.position;
         }
         if !full {
             return Ok(state);

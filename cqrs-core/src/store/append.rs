@@ -1,5 +1,7 @@
 //! Writing: what is appended, and what comes of it.
 
+use serde_json::Value;
+
 use crate::{CommandId, ExpectedVersion, NewEvent, Position, StreamId, Timestamp, Version};
 
 /// The largest data and metadata of one event, in bytes of JSON together: 1 MiB, far more than a fact
@@ -8,6 +10,10 @@ pub const MAX_EVENT_BYTES: usize = 1 << 20;
 
 /// The longest event type, in bytes of UTF-8.
 pub const MAX_EVENT_TYPE_BYTES: usize = 255;
+
+/// How deep arrays and objects may be nested in one value of an event's metadata: well below the 128 levels
+/// that serde_json reads, so that what is written can be read back in whatever a store wraps around it.
+pub const MAX_METADATA_DEPTH: usize = 100;
 
 /// The most events that one [`Append`] may carry, over all its streams.
 pub const MAX_EVENTS_PER_APPEND: usize = 10_000;
@@ -21,6 +27,12 @@ pub struct Append {
     pub receipt: Option<CommandId>,
     /// The [`recorded_at`](crate::RecordedEvent::recorded_at) of its events.
     pub recorded_at: Timestamp,
+    /// Whether it was decided on what the append before it in the batch writes. It is refused with
+    /// [`AppendError::Unfounded`] when that one is refused, or is a duplicate.
+    ///
+    /// The expected version alone cannot tell: where the one before lost to another writer, the stream may
+    /// have the expected version by that writer's event. The first append of a batch rests on nothing.
+    pub rests_on_previous: bool,
 }
 
 /// Events for one stream.
@@ -63,6 +75,9 @@ pub enum AppendError {
         /// What is so.
         actual: Version,
     },
+    /// The append before it in the batch, on which it rests, did not go through as decided.
+    #[error("the append that it rests on did not go through")]
+    Unfounded,
     /// It breaks a limit of the store.
     #[error(transparent)]
     Invalid(#[from] InvalidAppend),
@@ -93,6 +108,18 @@ pub enum InvalidAppend {
         stream: StreamId,
         /// The type.
         event_type: String,
+    },
+    /// A value of an event's metadata is nested too deep.
+    #[error(
+        "metadata {key:?} of event {event_type:?} for stream {stream} is nested deeper than {MAX_METADATA_DEPTH} levels"
+    )]
+    MetadataTooDeep {
+        /// The stream.
+        stream: StreamId,
+        /// The event's type.
+        event_type: String,
+        /// The value's key.
+        key: String,
     },
     /// There are too many events.
     #[error("an append of {0} events exceeds the limit of {MAX_EVENTS_PER_APPEND}")]
@@ -139,6 +166,14 @@ impl NewEvent {
         {
             return Err(InvalidAppend::EventType { stream: stream.clone(), event_type: event_type() });
         }
+        let mut extras = self.metadata.extra.iter();
+        if let Some((key, _)) = extras.find(|(_, value)| deeper(value, MAX_METADATA_DEPTH)) {
+            return Err(InvalidAppend::MetadataTooDeep {
+                stream: stream.clone(),
+                event_type: event_type(),
+                key: key.clone(),
+            });
+        }
         let extra: usize =
             self.metadata.extra.iter().map(|(key, value)| key.len() + value.to_string().len()).sum();
         let bytes = self.data.as_str().len() + extra;
@@ -150,5 +185,45 @@ impl NewEvent {
             });
         }
         Ok(())
+    }
+}
+
+/// Whether a value is nested deeper than so many levels; looks no deeper than that itself.
+fn deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(values) => levels == 0 || values.iter().any(|value| deeper(value, levels - 1)),
+        Value::Object(fields) => levels == 0 || fields.values().any(|value| deeper(value, levels - 1)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_that_could_not_be_read_back_is_refused_by_its_key() {
+        let stream: StreamId = "a-b".parse().unwrap();
+        let nested = |levels| (0..levels).fold(Value::Null, |value, _| Value::Array(vec![value]));
+        let mut event = NewEvent {
+            id: crate::EventId::new(uuid::Uuid::nil()),
+            event_type: "Known".into(),
+            data: crate::Json::parse("null").unwrap(),
+            metadata: crate::Metadata::default(),
+        };
+        event.metadata.extra.insert("deep".to_owned(), nested(MAX_METADATA_DEPTH));
+        assert_eq!(event.validate(&stream), Ok(()));
+        event.metadata.extra.insert("deeper".to_owned(), nested(MAX_METADATA_DEPTH + 1));
+        let error = event.validate(&stream).unwrap_err().to_string();
+        assert!(error.starts_with("metadata \"deeper\" of event \"Known\" for stream a-b"), "{error}");
+    }
+
+    #[test]
+    fn nesting_is_measured_to_the_level() {
+        let nested = |levels| (0..levels).fold(Value::Null, |value, _| Value::Array(vec![value]));
+        assert!(!deeper(&nested(3), 3));
+        assert!(deeper(&nested(4), 3));
+        assert!(!deeper(&Value::Null, 0));
+        assert!(deeper(&serde_json::json!({"a": [1, {"b": {}}]}), 2));
     }
 }

@@ -126,7 +126,8 @@ pub trait EventStore: Send + Sync + 'static {
     /// and processes.
     ///
     /// An append whose receipt the store already has, also earlier in the same batch, changes nothing and
-    /// answers with the first outcome. This comes before the expected version and before the limits.
+    /// answers with the first outcome. This comes before everything else; then come what it
+    /// [rests on](Append::rests_on_previous), the limits, and the expected versions.
     ///
     /// When this returns `Ok`, the accepted appends are durable by the store's stated level.
     ///

@@ -104,7 +104,9 @@ impl Touch {
 impl Panic {
     fn decide(&self, _: &Pot) -> Result<Vec<PotEvent>, std::convert::Infallible> {
         assert!(self.in_apply, "handle fell into the trap");
-        Ok(vec![PotEvent::Trapped])
+        // Half of it is applied when the other half panics.
+        let pot = self.pot.clone();
+        Ok(vec![PotEvent::Added { pot, amount: 1_000 }, PotEvent::Trapped])
     }
 }
 

@@ -19,6 +19,6 @@ FROM json_each(?) AS wanted
 CROSS JOIN receipts ON receipts.command_id = unhex(wanted.value);
 
 SELECT 3, wanted.key, event_types.id
-FROM json_each(?) AS wanted
+FROM jsonb_each(?) AS wanted
 CROSS JOIN event_types
     ON event_types.category = wanted.value ->> 0 AND event_types.name = wanted.value ->> 1;

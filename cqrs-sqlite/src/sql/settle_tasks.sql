@@ -9,7 +9,7 @@ SET state      = outcome.value ->> 1,
     last_error = coalesce(outcome.value ->> 4, last_error),
     position   = outcome.value ->> 5,
     done_at    = CASE WHEN outcome.value ->> 1 = 1 THEN ?2 END
-FROM json_each(?1) AS outcome
+FROM jsonb_each(?1) AS outcome
 WHERE outbox.id = unhex(outcome.value ->> 0) AND outbox.state = 0;
 
 COMMIT;

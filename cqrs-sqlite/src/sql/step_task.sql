@@ -9,7 +9,7 @@ WHERE id = ? AND state = 0;
 INSERT INTO fence SELECT changes();
 
 INSERT INTO process_instances (process, instance, state, finished)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM jsonb_each(?) WHERE true
 ON CONFLICT (process, instance) DO UPDATE SET state = excluded.state, finished = excluded.finished;
 
 INSERT INTO outbox
@@ -17,7 +17,7 @@ INSERT INTO outbox
      state)
 SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
        unhex(value ->> 7), value ->> 8, value ->> 9, value ->> 10, value ->> 11, 0
-FROM json_each(?) WHERE true
+FROM jsonb_each(?) WHERE true
 ORDER BY key
 ON CONFLICT (id) DO NOTHING;
 

@@ -1,5 +1,6 @@
 //! What the tests of this crate share.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses its part")]
+#![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 use std::path::PathBuf;
 
@@ -46,6 +47,7 @@ pub(crate) fn append(key: &str, expected: ExpectedVersion, events: Vec<NewEvent>
         writes: vec![StreamWrite { stream: stream(key), expected, events }],
         receipt: None,
         recorded_at: Timestamp::from_micros(1_700_000_000_123_456),
+        rests_on_previous: false,
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Decided, Jobs, Outcome, State};
+use super::{Decided, Jobs, Outcome};
 use crate::dispatch::job::{Envelope, Failure, Job};
 use crate::dispatch::{Consistency, Dispatched};
-use crate::{Aggregate, AppendError, Appended, CommandId, StoreError, StreamId, Version};
+use crate::{Aggregate, AppendError, Appended, CommandId, StoreError, Version};
 
 /// What is left of a round.
 pub(super) struct Concluded<A: Aggregate> {
@@ -14,23 +14,17 @@ pub(super) struct Concluded<A: Aggregate> {
     pub(super) again: Jobs<A>,
     /// Whether the state equals the store.
     pub(super) intact: bool,
-    /// The first append that was lost to another process.
+    /// The first append that did not find the stream as expected.
     pub(super) conflict: Option<Failure>,
 }
 
-/// Nothing of the round was stored, or nobody knows. Only a command that was refused on committed state can
-/// be told more than that.
+/// Nothing of the round was stored, or nobody knows.
 pub(super) fn store_failed<A: Aggregate>(
     decided: Vec<Decided<A>>,
     error: &Arc<StoreError>,
 ) -> Concluded<A> {
-    for Decided { job, outcome, ahead } in decided {
-        let receipt = job.envelope().receipt;
-        match outcome {
-            Outcome::Rejected if !ahead && !receipt => job.rejected(),
-            Outcome::Failed(failure) if !ahead && !receipt => job.failed(failure),
-            _ => job.failed(Failure::Store(Arc::clone(error))),
-        }
+    for Decided { job, .. } in decided {
+        job.failed(Failure::Store(Arc::clone(error)));
     }
     Concluded { again: Jobs::new(), intact: false, conflict: None }
 }
@@ -40,83 +34,63 @@ pub(super) fn store_failed<A: Aggregate>(
 /// A command that took effect is nearly always refused when it is decided again: its nonce is used, its
 /// money is spent. Before it is told so, the store is asked whether it has its receipt.
 pub(super) fn receipts_to_ask_for<A: Aggregate>(decided: &[Decided<A>]) -> Vec<CommandId> {
-    let refused = |outcome: &Outcome| matches!(outcome, Outcome::Rejected | Outcome::Failed(_));
     decided
         .iter()
-        .filter(|one| one.job.envelope().receipt && refused(&one.outcome))
+        .filter(|one| one.job.envelope().receipt && !matches!(one.outcome, Outcome::Accepted))
         .map(|one| one.job.envelope().command_id)
         .collect()
 }
 
 /// Answers every command that can be answered.
 ///
-/// From the first append on that did not go through as decided, whatever was decided on uncommitted state
-/// was decided on something that never came to be.
+/// Each append, also one without events, says which version its decision rests on, and that it rests on the one
+/// before. So whatever was decided on something that never came to be is refused, and is decided again.
 pub(super) fn conclude<A: Aggregate>(
-    state: &mut State<A>,
-    stream: &StreamId,
     decided: Vec<Decided<A>>,
     answers: Vec<Result<Appended, AppendError>>,
     receipts: Result<Vec<(CommandId, Appended)>, Arc<StoreError>>,
 ) -> Concluded<A> {
     let receipts = receipts.map(|found| found.into_iter().collect::<HashMap<_, _>>());
-    let mut answers = answers.into_iter();
-    let mut again = Jobs::new();
-    let mut intact = true;
-    let mut conflict = None;
-    for Decided { job, outcome, ahead } in decided {
-        let envelope = job.envelope().clone();
-        match outcome {
-            Outcome::Append(_) => match answers.next() {
-                Some(Ok(appended)) => {
-                    // The first outcome of a duplicate is not what was applied to the state just now.
-                    intact &= !appended.duplicate;
-                    if !appended.duplicate && appended.events > 0 {
-                        state.position = appended.position;
-                    }
-                    job.done(dispatched(&envelope, &appended));
-                }
-                Some(Err(AppendError::Invalid(invalid))) => {
-                    intact = false;
-                    job.failed(Failure::Invalid(invalid.into()));
-                }
-                Some(Err(AppendError::WrongExpectedVersion { stream, expected, actual })) => {
-                    intact = false;
-                    conflict.get_or_insert(Failure::Conflict { stream, expected, actual });
-                    again.push_back(job);
-                }
-                None => {
-                    intact = false;
-                    let what = format!("an append to stream {stream} was not answered");
-                    job.failed(Failure::Store(Arc::new(StoreError::Corrupt { what })));
-                }
-            },
-            _ if ahead && !intact => again.push_back(job),
-            Outcome::Nothing { version } => job.done(Dispatched {
-                command_id: envelope.command_id,
-                version,
-                position: state.position,
-                events: 0,
-                duplicate: false,
-                consistency: Consistency::NotAwaited,
-            }),
-            refused => match (envelope.receipt, &receipts) {
+    let mut concluded = Concluded { again: Jobs::new(), intact: true, conflict: None };
+    for (Decided { job, outcome }, answer) in decided.into_iter().zip(answers) {
+        let envelope = job.envelope();
+        match (answer, outcome) {
+            (Ok(appended), Outcome::Accepted) => {
+                // The first outcome of a duplicate is not what was applied to the state just now.
+                concluded.intact &= !appended.duplicate;
+                let outcome = dispatched(envelope, &appended);
+                job.done(outcome);
+            }
+            (Ok(_), refused) => match (envelope.receipt, &receipts) {
                 (false, _) => refuse(job, refused),
                 (true, Ok(found)) => match found.get(&envelope.command_id) {
-                    Some(first) => job.done(dispatched(&envelope, first)),
+                    Some(first) => {
+                        let outcome = dispatched(envelope, first);
+                        job.done(outcome);
+                    }
                     None => refuse(job, refused),
                 },
                 (true, Err(error)) => job.failed(Failure::Store(Arc::clone(error))),
             },
+            (Err(AppendError::Invalid(invalid)), _) => {
+                concluded.intact = false;
+                job.failed(Failure::Invalid(invalid.into()));
+            }
+            (Err(AppendError::Unfounded), _) => concluded.again.push_back(job),
+            (Err(AppendError::WrongExpectedVersion { stream, expected, actual }), _) => {
+                concluded.intact = false;
+                concluded.conflict.get_or_insert(Failure::Conflict { stream, expected, actual });
+                concluded.again.push_back(job);
+            }
         }
     }
-    Concluded { again, intact, conflict }
+    concluded
 }
 
 fn refuse<A: Aggregate>(job: Box<dyn Job<A>>, outcome: Outcome) {
     match outcome {
         Outcome::Failed(failure) => job.failed(failure),
-        _ => job.rejected(),
+        Outcome::Accepted | Outcome::Rejected => job.rejected(),
     }
 }
 

@@ -6,12 +6,16 @@ use super::{Decided, Jobs, Outcome, State};
 use crate::dispatch::job::{Envelope, Failure, Verdict};
 use crate::dispatch::panic_message;
 use crate::{
-    Aggregate, Append, EventId, ExpectedVersion, NewEvent, StreamId, StreamWrite, Timestamp, encode,
+    Aggregate, Append, EventId, ExpectedVersion, NewEvent, StreamId, StreamWrite, Timestamp, Version,
+    encode,
 };
 
 /// What a round of decisions came to.
 pub(super) struct Round<A: Aggregate> {
     pub(super) decided: Vec<Decided<A>>,
+    /// One for each decision, in the same order. A decision that stores nothing has an append without events:
+    /// the store is asked whether the state that it rests on is true.
+    pub(super) appends: Vec<Append>,
     /// Commands that were not reached.
     pub(super) rest: Jobs<A>,
     /// Whether `apply` panicked, so that nobody knows what is in the state.
@@ -20,86 +24,92 @@ pub(super) struct Round<A: Aggregate> {
 
 /// Runs each command on the state and applies its events before the next one looks.
 ///
-/// Afterwards the state is ahead of the store by the appends decided here.
+/// Afterwards the state is ahead of the store by the events of the appends.
 pub(super) fn decide<A: Aggregate>(
     state: &mut State<A>,
     stream: &StreamId,
-    mut jobs: Jobs<A>,
+    jobs: Jobs<A>,
     now: Timestamp,
 ) -> Round<A> {
-    let committed = state.version;
-    let mut decided = Vec::with_capacity(jobs.len());
-    while let Some(mut job) = jobs.pop_front() {
-        let ahead = state.version != committed;
+    let (decided, appends) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
+    let mut round = Round { decided, appends, rest: jobs, poisoned: false };
+    while let Some(mut job) = round.rest.pop_front() {
         let envelope = job.envelope().clone();
-        if let Some(expected) = envelope.expected.filter(|expected| *expected != state.version) {
-            let outcome = Outcome::Failed(Failure::Conflict {
+        let version = state.version;
+        let verdict = match envelope.expected {
+            Some(expected) if expected != version => Err(Failure::Conflict {
                 stream: stream.clone(),
                 expected: ExpectedVersion::Exact(expected),
-                actual: state.version,
-            });
-            decided.push(Decided { job, outcome, ahead });
-            continue;
-        }
-        let (outcome, poisoned) = match job.decide(&state.aggregate) {
-            Verdict::Events(events) => take_in(state, stream, &envelope, &events, now),
-            Verdict::Rejected => (Outcome::Rejected, false),
-            Verdict::Panicked(message) => (Outcome::Failed(Failure::Panicked(message)), false),
+                actual: version,
+            }),
+            _ => Ok(job.decide(&state.aggregate)),
         };
-        decided.push(Decided { job, outcome, ahead });
-        if poisoned {
-            return Round { decided, rest: jobs, poisoned };
+        let (outcome, append) = match verdict {
+            Ok(Verdict::Events(events)) => match pack(&envelope, stream, version, &events, now) {
+                Err(failure) => (Outcome::Failed(failure), None),
+                Ok(append) => match apply(state, &events) {
+                    Ok(()) => (Outcome::Accepted, Some(append)),
+                    Err(panic) => {
+                        round.poisoned = true;
+                        (Outcome::Failed(Failure::Panicked(panic)), None)
+                    }
+                },
+            },
+            Ok(Verdict::Rejected) => (Outcome::Rejected, None),
+            Ok(Verdict::Panicked(message)) => (Outcome::Failed(Failure::Panicked(message)), None),
+            Err(failure) => (Outcome::Failed(failure), None),
+        };
+        round.decided.push(Decided { job, outcome });
+        let mut append = append.unwrap_or_else(|| check(stream, version, now));
+        append.rests_on_previous = !round.appends.is_empty();
+        round.appends.push(append);
+        if round.poisoned {
+            break;
         }
     }
-    Round { decided, rest: jobs, poisoned: false }
+    round
 }
 
-/// Encodes a command's events and applies them. The flag says that `apply` panicked.
-fn take_in<A: Aggregate>(
-    state: &mut State<A>,
-    stream: &StreamId,
+/// An append that stores nothing, and goes through as long as the stream is at this version.
+fn check(stream: &StreamId, version: Version, now: Timestamp) -> Append {
+    let expected = ExpectedVersion::Exact(version);
+    let write = StreamWrite { stream: stream.clone(), expected, events: Vec::new() };
+    Append { writes: vec![write], receipt: None, recorded_at: now, rests_on_previous: false }
+}
+
+/// Encodes a command's events. A limit that is broken is found here, before the events are in the state.
+fn pack<E: crate::Event>(
     envelope: &Envelope,
-    events: &[A::Event],
+    stream: &StreamId,
+    version: Version,
+    events: &[E],
     now: Timestamp,
-) -> (Outcome, bool) {
-    if events.is_empty() && !envelope.receipt {
-        return (Outcome::Nothing { version: state.version }, false);
-    }
+) -> Result<Append, Failure> {
+    let mut append = check(stream, version, now);
+    append.receipt = envelope.receipt.then_some(envelope.command_id);
     let metadata = envelope.event_metadata();
-    let mut new_events = Vec::with_capacity(events.len());
     for (index, event) in (0..).zip(events) {
-        match encode(event) {
-            Ok((event_type, data)) => new_events.push(NewEvent {
-                id: EventId::derive(envelope.command_id, index),
-                event_type: event_type.into(),
-                data,
-                metadata: metadata.clone(),
-            }),
-            Err(error) => return (Outcome::Failed(Failure::Invalid(error.into())), false),
-        }
+        let (event_type, data) = encode(event).map_err(|error| Failure::Invalid(error.into()))?;
+        append.writes[0].events.push(NewEvent {
+            id: EventId::derive(envelope.command_id, index),
+            event_type: event_type.into(),
+            data,
+            metadata: metadata.clone(),
+        });
     }
-    let append = Append {
-        writes: vec![StreamWrite {
-            stream: stream.clone(),
-            expected: ExpectedVersion::Exact(state.version),
-            events: new_events,
-        }],
-        receipt: envelope.receipt.then_some(envelope.command_id),
-        recorded_at: now,
-    };
-    // A limit that is broken is found here, before the events are in the state.
-    if let Err(invalid) = append.validate() {
-        return (Outcome::Failed(Failure::Invalid(invalid.into())), false);
-    }
+    append.validate().map_err(|invalid| Failure::Invalid(invalid.into()))?;
+    Ok(append)
+}
+
+/// Takes events in; the error is what a panic says.
+fn apply<A: Aggregate>(state: &mut State<A>, events: &[A::Event]) -> Result<(), String> {
     let aggregate = &mut state.aggregate;
     let applied = catch_unwind(AssertUnwindSafe(|| {
         for event in events {
             aggregate.apply(event);
         }
     }));
-    if let Err(panic) = applied {
-        return (Outcome::Failed(Failure::Panicked(panic_message(&*panic))), true);
-    }
+    applied.map_err(|panic| panic_message(&*panic))?;
     state.version = state.version.plus(events.len() as u64);
-    (Outcome::Append(Some(append)), false)
+    Ok(())
 }

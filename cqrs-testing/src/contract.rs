@@ -1,0 +1,235 @@
+//! The contract of a store, one rule a function.
+//!
+//! A rule takes a [`StoreFactory`] and answers with a [`Verdict`]: a [`Violation`] says in a sentence what was
+//! wanted and what was found. [`rules!`](crate::rules) is the list of all rules, by family; tests, documentation
+//! and the proofs of the rules are made from it.
+
+mod build;
+mod look;
+mod violation;
+
+pub mod append;
+pub mod batch;
+pub mod expected;
+pub mod limits;
+pub mod live;
+pub mod log;
+pub mod others;
+pub mod positions;
+pub mod reading;
+pub mod receipts;
+pub mod restart;
+pub mod round_trip;
+pub mod waiting;
+
+use async_trait::async_trait;
+use cqrs_core::Store;
+
+pub use violation::{Verdict, Violation};
+
+/// Makes stores for the rules.
+#[async_trait]
+pub trait StoreFactory: Send + Sync + 'static {
+    /// The store.
+    type Store: Store;
+
+    /// A new, empty store that nobody else uses.
+    async fn make(&self) -> Self::Store;
+
+    /// Another handle on the same data while the first one is in use, by a connection of its own: what
+    /// another process would have.
+    async fn again(&self, store: &Self::Store) -> Self::Store;
+
+    /// Closes a store and opens the same data again, as after a restart of the process. A backend whose data
+    /// ends with the process lacks the family `restart`, see [`store_contract!`](crate::store_contract).
+    async fn reopen(&self, store: Self::Store) -> Self::Store;
+}
+
+/// Calls a macro with the list of all rules, by family.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! rules {
+    ($callback:path, $($arguments:tt)*) => {
+        $callback! {
+            { $($arguments)* }
+            append {
+                an_append_is_read_back_in_order
+                versions_count_from_one_over_appends
+                an_answer_tells_version_position_and_count
+                an_append_to_several_streams_is_stored_whole
+                an_append_lies_in_the_log_in_the_order_of_its_writes
+                an_append_to_several_streams_is_refused_whole
+                a_write_without_events_guards_the_others
+                an_append_without_events_tells_version_and_head
+                an_append_without_streams_tells_the_head
+                racing_appends_to_the_same_streams_do_not_mix
+            }
+            batch {
+                answers_are_in_the_order_of_the_batch
+                an_empty_batch_has_no_answers
+                a_refused_append_leaves_the_others
+                appends_of_a_batch_can_be_chained
+                an_append_falls_with_the_one_that_it_rests_on
+                an_append_falls_with_the_duplicate_that_it_rests_on
+                earlier_events_of_the_batch_count
+                refused_events_do_not_count
+                an_append_without_events_sees_the_batch_before_it
+                a_batch_is_seen_whole_or_not_at_all
+            }
+            expected {
+                expectations_of_a_missing_stream
+                expectations_of_a_stream_with_events
+                expectations_are_checked_without_events
+                a_write_without_events_makes_no_stream
+                a_stale_writer_is_refused
+                one_of_racing_writers_wins
+            }
+            receipts {
+                a_repeated_command_changes_nothing
+                the_id_alone_makes_a_repetition
+                a_command_without_events_is_remembered
+                a_repetition_in_the_same_batch_changes_nothing
+                a_receipt_comes_before_the_expected_version
+                a_receipt_comes_before_the_limits
+                a_refused_append_leaves_no_receipt
+                one_of_racing_repetitions_takes_effect
+                receipts_come_in_the_order_of_the_ids
+            }
+            positions {
+                an_empty_store_has_its_head_at_zero
+                positions_are_dense_over_streams
+                a_stream_and_the_log_agree
+                a_refused_append_leaves_no_gap
+                nothing_appears_behind_a_reader
+                everything_below_the_head_can_be_read
+            }
+            reading {
+                a_stream_is_read_forward
+                a_stream_is_read_backward
+                a_stream_is_read_in_pages
+                a_page_of_no_events_is_empty
+                beyond_its_end_a_stream_is_whole_backward_only
+                from_zero_a_stream_is_whole_forward_only
+                a_missing_stream_reads_as_empty
+                streams_with_like_names_never_mix
+            }
+            log {
+                a_page_begins_after_a_position
+                a_page_keeps_its_limit
+                a_page_of_no_events_passes_over_none
+                a_page_at_the_head_does_not_move
+                a_long_log_is_read_in_pages
+                rare_events_in_a_long_log_are_found
+                a_filter_that_matches_nothing_reaches_the_head
+                the_log_is_filtered_by_category
+                the_log_is_filtered_by_event_type
+                the_log_is_filtered_by_stream
+                all_parts_of_a_filter_must_hold
+                an_empty_list_matches_nothing
+            }
+            waiting {
+                a_wait_for_the_past_ends_at_once
+                an_append_wakes_who_waits
+                a_wait_does_not_end_early
+                nothing_new_wakes_nobody
+                all_who_wait_are_woken
+                a_dropped_wait_disturbs_nobody
+                closing_ends_all_waits
+                a_closed_store_says_so
+            }
+            live {
+                readers_go_from_the_past_to_the_present
+            }
+            others {
+                another_handle_reads_what_was_acknowledged
+                a_stale_handle_is_refused
+                one_of_racing_handles_wins
+                receipts_hold_between_handles
+                one_of_repetitions_racing_by_two_handles_takes_effect
+                an_append_wakes_who_waits_by_another_handle
+                positions_are_dense_while_two_handles_write
+                closing_leaves_other_handles_open
+                closing_keeps_what_was_acknowledged
+            }
+            round_trip {
+                data_comes_back_to_the_byte
+                long_data_comes_back_whole
+                event_types_come_back
+                event_ids_come_back
+                causes_and_chains_come_back
+                events_of_a_command_come_back
+                additions_to_metadata_come_back
+                times_come_back_to_the_microsecond
+                stream_names_come_back
+            }
+            limits {
+                an_event_has_a_largest_size
+                an_event_type_has_its_limits
+                an_append_has_a_most_of_events
+                an_append_writes_a_stream_once
+                an_invalid_append_leaves_its_stream
+            }
+            restart {
+                events_survive_a_restart
+                versions_and_positions_go_on_after_a_restart
+                receipts_survive_a_restart
+                expected_versions_hold_over_a_restart
+                restarts_neither_lose_nor_add
+                waits_work_after_a_restart
+            }
+        }
+    };
+}
+
+/// Makes a named test for each rule of the contract.
+///
+/// A backend that cannot have what a family is about says so: the tests of that family are there, and are
+/// ignored for the reason given. Only `restart` and `others` can be lacked.
+///
+/// ```ignore
+/// cqrs_testing::store_contract!(MyStoreFactory);
+/// cqrs_testing::store_contract!(MyStoreFactory, lacks { restart: "the data ends with the process" });
+/// ```
+#[macro_export]
+macro_rules! store_contract {
+    ({ @tests $factory:expr, $lacks:tt } $($family:ident { $($rule:ident)* })*) => {
+        $(mod $family {
+            #[allow(unused_imports, reason = "the factory may be named by a path or made by an expression")]
+            use super::*;
+            $crate::store_contract!(@family $family $factory, $lacks { $($rule)* });
+        })*
+    };
+    (@family restart $factory:expr, { restart $why:literal $($rest:tt)* } $rules:tt) => {
+        $crate::store_contract!(@rules restart $factory, [ignore = $why] $rules);
+    };
+    (@family others $factory:expr, { others $why:literal $($rest:tt)* } $rules:tt) => {
+        $crate::store_contract!(@rules others $factory, [ignore = $why] $rules);
+    };
+    (@family $family:ident $factory:expr, { $lacked:ident $why:literal $($rest:tt)* } $rules:tt) => {
+        $crate::store_contract!(@family $family $factory, { $($rest)* } $rules);
+    };
+    (@family $family:ident $factory:expr, {} $rules:tt) => {
+        $crate::store_contract!(@rules $family $factory, [allow()] $rules);
+    };
+    (@rules $family:ident $factory:expr, $attribute:tt { $($rule:ident)* }) => {
+        $(#$attribute
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $rule() {
+            if let Err(violation) = $crate::contract::$family::$rule(&$factory).await {
+                panic!("{violation}");
+            }
+        })*
+    };
+    (@lackable restart) => {};
+    (@lackable others) => {};
+    (@lackable $family:ident) => {
+        ::std::compile_error!(concat!("no store may lack the family `", stringify!($family), "`"));
+    };
+    ($factory:expr) => {
+        $crate::rules!($crate::store_contract, @tests $factory, {});
+    };
+    ($factory:expr, lacks { $($family:ident: $why:literal),+ $(,)? }) => {
+        $($crate::store_contract!(@lackable $family);)+
+        $crate::rules!($crate::store_contract, @tests $factory, { $($family $why)+ });
+    };
+}
