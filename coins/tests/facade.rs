@@ -180,9 +180,12 @@ async fn a_follower_sees_what_was_and_what_comes_from_another_opener() {
     let mut mine = Box::pin(reader.follow(Some(&id("me")), Position::ZERO));
     assert_eq!(all.next().await.unwrap().unwrap().position, Position::new(1));
     assert_eq!(mine.next().await.unwrap().unwrap().position, Position::new(1));
-    writer.mine_coin(&id("you"), 488).await.unwrap();
+    // The follower looks first, finds nothing new, and waits.
+    let you = id("you");
+    let (next, mined) = tokio::join!(all.next(), writer.mine_coin(&you, 488));
+    mined.unwrap();
+    assert_eq!(next.unwrap().unwrap().position, Position::new(2));
     writer.mine_coin(&id("me"), 443).await.unwrap();
-    assert_eq!(all.next().await.unwrap().unwrap().position, Position::new(2));
     assert_eq!(all.next().await.unwrap().unwrap().position, Position::new(3));
     assert_eq!(mine.next().await.unwrap().unwrap().position, Position::new(3));
     drop((all, mine));
