@@ -72,7 +72,10 @@ async fn run<S: EventStore + ?Sized>(
             next =
                 if events < limits.events && bytes < limits.bytes { waiting.try_recv().ok() } else { None };
         }
-        answer(groups, append(&*store, batch).await);
+        let appends = batch.len();
+        let answers = append(&*store, batch).await;
+        tracing::debug!(appends, events, ok = answers.is_ok(), "committed a batch");
+        answer(groups, answers);
     }
 }
 

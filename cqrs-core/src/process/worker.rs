@@ -46,6 +46,7 @@ impl<P: ProcessManager> Worker for ProcessWorker<P> {
             plan::plan::<P>(&events, records.collect(), &self.router)?
         };
         let any_tasks = !tasks.is_empty();
+        tracing::debug!(process = P::NAME, %to, tasks = tasks.len(), "takes a step");
         let step = ProcessStep {
             process: P::NAME.to_owned(),
             cause: StepCause::Events { from, to },
