@@ -5,9 +5,11 @@
 //! and the proofs of the rules are made from it.
 
 mod build;
+mod build_step;
 mod violation;
 
 pub mod append;
+pub mod checkpoint;
 
 use async_trait::async_trait;
 use cqrs_core::Store;
@@ -37,6 +39,15 @@ macro_rules! rules {
             { $($arguments)* }
             append {
                 an_append_is_read_back_in_order
+            }
+            checkpoint {
+                a_checkpoint_is_zero_at_first
+                a_step_moves_the_checkpoint
+                a_step_from_elsewhere_is_fenced
+                of_two_racing_steps_one_is_fenced
+                checkpoints_do_not_mix
+                a_checkpoint_is_kept_exactly
+                a_checkpoint_is_seen_by_other_handles
             }
         }
     };

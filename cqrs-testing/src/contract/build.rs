@@ -1,8 +1,8 @@
 //! Appends and events that rules write.
 
 use cqrs_core::{
-    Append, AppendError, Appended, EventId, EventStore, ExpectedVersion, Json, Metadata, NewEvent, StreamId,
-    StreamWrite, Timestamp, Version,
+    Append, AppendError, Appended, EventId, EventStore, ExpectedVersion, Json, Metadata, NewEvent,
+    StreamId, StreamWrite, Timestamp, Version,
 };
 use uuid::Uuid;
 
