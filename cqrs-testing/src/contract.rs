@@ -10,6 +10,8 @@ mod violation;
 
 pub mod append;
 pub mod checkpoint;
+pub mod instances;
+pub mod steps;
 
 use async_trait::async_trait;
 use cqrs_core::Store;
@@ -48,6 +50,24 @@ macro_rules! rules {
                 checkpoints_do_not_mix
                 a_checkpoint_is_kept_exactly
                 a_checkpoint_is_seen_by_other_handles
+            }
+            instances {
+                instances_are_answered_in_the_order_asked
+                a_later_state_replaces_the_earlier
+                a_finished_instance_stays
+                instances_of_processes_do_not_mix
+                instance_ids_are_told_apart
+                a_state_is_read_back_as_written
+            }
+            steps {
+                a_step_changes_all_of_its_parts
+                a_fenced_step_changes_nothing
+                a_step_of_a_task_makes_it_done
+                a_task_sets_off_one_step
+                a_task_of_a_step_is_done_when_the_step_was_made
+                a_task_asked_for_again_is_left_as_it_is
+                a_task_asked_for_twice_in_a_step_is_kept_once
+                of_two_racing_steps_of_a_task_one_is_fenced
             }
         }
     };
