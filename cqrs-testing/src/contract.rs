@@ -12,6 +12,8 @@ pub mod append;
 pub mod checkpoint;
 pub mod instances;
 pub mod steps;
+pub mod task_order;
+pub mod tasks;
 
 use async_trait::async_trait;
 use cqrs_core::Store;
@@ -68,6 +70,26 @@ macro_rules! rules {
                 a_task_asked_for_again_is_left_as_it_is
                 a_task_asked_for_twice_in_a_step_is_kept_once
                 of_two_racing_steps_of_a_task_one_is_fenced
+            }
+            tasks {
+                an_empty_outbox_has_nothing_due
+                a_task_is_read_back_as_written
+                due_tasks_come_in_the_order_asked
+                a_task_is_not_due_before_its_time
+                due_tasks_keep_to_the_limit
+                a_thousand_tasks_and_more_are_due_at_once
+                a_task_is_due_until_it_is_settled
+                the_next_due_time_is_strictly_later
+                the_next_due_time_is_that_of_pending_tasks
+            }
+            task_order {
+                a_retried_command_holds_up_its_instance
+                a_parked_command_holds_up_its_instance
+                a_stuck_command_holds_up_nobody_else
+                a_stuck_command_holds_up_only_later_ones
+                a_future_command_holds_up_nobody
+                deadlines_wait_for_nobody
+                deadlines_hold_up_nobody
             }
         }
     };
