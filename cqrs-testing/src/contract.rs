@@ -9,8 +9,10 @@ mod build_step;
 mod violation;
 
 pub mod append;
+pub mod chain;
 pub mod checkpoint;
 pub mod instances;
+pub mod outcomes;
 pub mod steps;
 pub mod task_order;
 pub mod tasks;
@@ -90,6 +92,26 @@ macro_rules! rules {
                 a_future_command_holds_up_nobody
                 deadlines_wait_for_nobody
                 deadlines_hold_up_nobody
+            }
+            outcomes {
+                a_retry_counts_an_attempt
+                a_settled_task_is_not_due
+                done_is_final
+                a_parked_task_stays_parked
+                outcomes_are_recorded_in_order
+                outcomes_of_unknown_tasks_are_ignored
+                a_pruning_forgets_what_was_done_before
+                a_pruning_leaves_what_is_not_done
+            }
+            chain {
+                a_chain_without_tasks_is_empty
+                a_chain_counts_its_pending_commands
+                a_chain_counts_its_parked_tasks
+                a_waiting_deadline_does_not_count
+                the_last_position_of_a_chain_is_its_highest
+                a_task_done_by_a_step_leaves_the_chain
+                other_chains_do_not_count
+                a_pruned_task_leaves_the_chain
             }
         }
     };
