@@ -17,6 +17,10 @@ impl StoreFactory for Factory {
     async fn again(&self, store: &MemoryStore) -> MemoryStore {
         store.clone()
     }
+
+    async fn reopen(&self, store: MemoryStore) -> MemoryStore {
+        store
+    }
 }
 
-cqrs_testing::store_contract!(Factory);
+cqrs_testing::store_contract!(Factory, lacks { restart: "the data ends with the process" });

@@ -6,13 +6,16 @@
 
 mod build;
 mod build_step;
+mod look;
 mod violation;
 
 pub mod append;
+pub mod batch;
 pub mod chain;
 pub mod checkpoint;
 pub mod instances;
 pub mod outcomes;
+pub mod restart;
 pub mod steps;
 pub mod task_order;
 pub mod tasks;
@@ -34,6 +37,10 @@ pub trait StoreFactory: Send + Sync + 'static {
     /// Another handle on the same data while the first one is in use, by a connection of its own: what
     /// another process would have.
     async fn again(&self, store: &Self::Store) -> Self::Store;
+
+    /// Closes a store and opens the same data again, as after a restart of the process. A backend whose data
+    /// ends with the process lacks the family `restart`, see [`store_contract!`](crate::store_contract).
+    async fn reopen(&self, store: Self::Store) -> Self::Store;
 }
 
 /// Calls a macro with the list of all rules, by family.
@@ -45,6 +52,27 @@ macro_rules! rules {
             { $($arguments)* }
             append {
                 an_append_is_read_back_in_order
+                versions_count_from_one_over_appends
+                an_answer_tells_version_position_and_count
+                an_append_to_several_streams_is_stored_whole
+                an_append_lies_in_the_log_in_the_order_of_its_writes
+                an_append_to_several_streams_is_refused_whole
+                a_write_without_events_guards_the_others
+                an_append_without_events_tells_version_and_head
+                an_append_without_streams_tells_the_head
+            }
+            batch {
+                answers_are_in_the_order_of_the_batch
+                an_empty_batch_has_no_answers
+                a_refused_append_leaves_the_others
+                appends_of_a_batch_can_be_chained
+                earlier_events_of_the_batch_count
+                refused_events_do_not_count
+                an_append_without_events_sees_the_batch_before_it
+            }
+            restart {
+                events_survive_a_restart
+                versions_and_positions_go_on_after_a_restart
             }
             checkpoint {
                 a_checkpoint_is_zero_at_first
@@ -119,24 +147,53 @@ macro_rules! rules {
 
 /// Makes a named test for each rule of the contract.
 ///
+/// A backend that cannot have what a family is about says so: the tests of that family are there, and are
+/// ignored for the reason given. Only `restart` and `others` can be lacked.
+///
 /// ```ignore
 /// cqrs_testing::store_contract!(MyStoreFactory);
+/// cqrs_testing::store_contract!(MyStoreFactory, lacks { restart: "the data ends with the process" });
 /// ```
 #[macro_export]
 macro_rules! store_contract {
-    ({ @tests $factory:expr } $($family:ident { $($rule:ident)* })*) => {
+    ({ @tests $factory:expr, $lacks:tt } $($family:ident { $($rule:ident)* })*) => {
         $(mod $family {
             #[allow(unused_imports, reason = "the factory may be named by a path or made by an expression")]
             use super::*;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $rule() {
-                if let Err(violation) = $crate::contract::$family::$rule(&$factory).await {
-                    panic!("{violation}");
-                }
-            })*
+            $crate::store_contract!(@family $family $factory, $lacks { $($rule)* });
         })*
     };
+    (@family restart $factory:expr, { restart $why:literal $($rest:tt)* } $rules:tt) => {
+        $crate::store_contract!(@rules restart $factory, [ignore = $why] $rules);
+    };
+    (@family others $factory:expr, { others $why:literal $($rest:tt)* } $rules:tt) => {
+        $crate::store_contract!(@rules others $factory, [ignore = $why] $rules);
+    };
+    (@family $family:ident $factory:expr, { $lacked:ident $why:literal $($rest:tt)* } $rules:tt) => {
+        $crate::store_contract!(@family $family $factory, { $($rest)* } $rules);
+    };
+    (@family $family:ident $factory:expr, {} $rules:tt) => {
+        $crate::store_contract!(@rules $family $factory, [allow()] $rules);
+    };
+    (@rules $family:ident $factory:expr, $attribute:tt { $($rule:ident)* }) => {
+        $(#$attribute
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $rule() {
+            if let Err(violation) = $crate::contract::$family::$rule(&$factory).await {
+                panic!("{violation}");
+            }
+        })*
+    };
+    (@lackable restart) => {};
+    (@lackable others) => {};
+    (@lackable $family:ident) => {
+        ::std::compile_error!(concat!("no store may lack the family `", stringify!($family), "`"));
+    };
     ($factory:expr) => {
-        $crate::rules!($crate::store_contract, @tests $factory);
+        $crate::rules!($crate::store_contract, @tests $factory, {});
+    };
+    ($factory:expr, lacks { $($family:ident: $why:literal),+ $(,)? }) => {
+        $($crate::store_contract!(@lackable $family);)+
+        $crate::rules!($crate::store_contract, @tests $factory, { $($family $why)+ });
     };
 }

@@ -1,8 +1,8 @@
 //! Appends and events that rules write.
 
 use cqrs_core::{
-    Append, AppendError, Appended, EventId, EventStore, ExpectedVersion, Json, Metadata, NewEvent,
-    StreamId, StreamWrite, Timestamp, Version,
+    Append, AppendError, Appended, CommandId, EventId, EventStore, ExpectedVersion, Json, Metadata,
+    NewEvent, StreamId, StreamWrite, Timestamp, Version,
 };
 use uuid::Uuid;
 
@@ -37,11 +37,42 @@ pub(crate) fn json(text: &str) -> Json {
 
 /// An append of one write, without a receipt.
 pub(crate) fn append(stream: &StreamId, expected: ExpectedVersion, events: Vec<NewEvent>) -> Append {
-    Append {
-        writes: vec![StreamWrite { stream: stream.clone(), expected, events }],
-        receipt: None,
-        recorded_at: Timestamp::from_micros(1_700_000_000_123_456),
-    }
+    together(vec![write(stream, expected, events)])
+}
+
+/// What an append does to one of its streams.
+pub(crate) fn write(stream: &StreamId, expected: ExpectedVersion, events: Vec<NewEvent>) -> StreamWrite {
+    StreamWrite { stream: stream.clone(), expected, events }
+}
+
+/// An append of several writes, without a receipt.
+pub(crate) fn together(writes: Vec<StreamWrite>) -> Append {
+    Append { writes, receipt: None, recorded_at: Timestamp::from_micros(1_700_000_000_123_456) }
+}
+
+/// An append with a receipt.
+pub(crate) fn remembered(append: Append, command: CommandId) -> Append {
+    Append { receipt: Some(command), ..append }
+}
+
+/// The id of a new command.
+pub(crate) fn command() -> CommandId {
+    CommandId::new(Uuid::now_v7())
+}
+
+/// So many events, numbered from 1.
+pub(crate) fn events(count: u64) -> Vec<NewEvent> {
+    (1..=count).map(|number| event("Counted", number)).collect()
+}
+
+/// The refusal of an append that expected another version.
+pub(crate) fn wrong<T>(
+    stream: &StreamId,
+    expected: ExpectedVersion,
+    actual: u64,
+) -> Result<T, AppendError> {
+    let (stream, actual) = (stream.clone(), Version::new(actual));
+    Err(AppendError::WrongExpectedVersion { stream, expected, actual })
 }
 
 /// The expected version of a number.
