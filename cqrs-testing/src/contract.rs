@@ -13,12 +13,20 @@ pub mod append;
 pub mod batch;
 pub mod chain;
 pub mod checkpoint;
+pub mod expected;
 pub mod instances;
+pub mod live;
+pub mod log;
+pub mod others;
 pub mod outcomes;
+pub mod positions;
+pub mod reading;
+pub mod receipts;
 pub mod restart;
 pub mod steps;
 pub mod task_order;
 pub mod tasks;
+pub mod waiting;
 
 use async_trait::async_trait;
 use cqrs_core::Store;
@@ -69,6 +77,81 @@ macro_rules! rules {
                 earlier_events_of_the_batch_count
                 refused_events_do_not_count
                 an_append_without_events_sees_the_batch_before_it
+            }
+            expected {
+                expectations_of_a_missing_stream
+                expectations_of_a_stream_with_events
+                expectations_are_checked_without_events
+                a_write_without_events_makes_no_stream
+                a_stale_writer_is_refused
+                one_of_racing_writers_wins
+            }
+            receipts {
+                a_repeated_command_changes_nothing
+                the_id_alone_makes_a_repetition
+                a_command_without_events_is_remembered
+                a_repetition_in_the_same_batch_changes_nothing
+                a_receipt_comes_before_the_expected_version
+                a_receipt_comes_before_the_limits
+                a_refused_append_leaves_no_receipt
+                one_of_racing_repetitions_takes_effect
+                receipts_come_in_the_order_of_the_ids
+            }
+            positions {
+                an_empty_store_has_its_head_at_zero
+                positions_are_dense_over_streams
+                a_stream_and_the_log_agree
+                a_refused_append_leaves_no_gap
+                nothing_appears_behind_a_reader
+                everything_below_the_head_can_be_read
+            }
+            reading {
+                a_stream_is_read_forward
+                a_stream_is_read_backward
+                a_stream_is_read_in_pages
+                a_page_of_no_events_is_empty
+                beyond_its_end_a_stream_is_whole_backward_only
+                from_zero_a_stream_is_whole_forward_only
+                a_missing_stream_reads_as_empty
+                streams_with_like_names_never_mix
+            }
+            log {
+                a_page_begins_after_a_position
+                a_page_keeps_its_limit
+                a_page_of_no_events_passes_over_none
+                a_page_at_the_head_does_not_move
+                a_long_log_is_read_in_pages
+                rare_events_in_a_long_log_are_found
+                a_filter_that_matches_nothing_reaches_the_head
+                the_log_is_filtered_by_category
+                the_log_is_filtered_by_event_type
+                the_log_is_filtered_by_stream
+                all_parts_of_a_filter_must_hold
+                an_empty_list_matches_nothing
+            }
+            waiting {
+                a_wait_for_the_past_ends_at_once
+                an_append_wakes_who_waits
+                a_wait_does_not_end_early
+                nothing_new_wakes_nobody
+                all_who_wait_are_woken
+                a_dropped_wait_disturbs_nobody
+                closing_ends_all_waits
+                a_closed_store_says_so
+            }
+            live {
+                readers_go_from_the_past_to_the_present
+            }
+            others {
+                another_handle_reads_what_was_acknowledged
+                a_stale_handle_is_refused
+                one_of_racing_handles_wins
+                receipts_hold_between_handles
+                one_of_repetitions_racing_by_two_handles_takes_effect
+                an_append_wakes_who_waits_by_another_handle
+                positions_are_dense_while_two_handles_write
+                closing_leaves_other_handles_open
+                closing_keeps_what_was_acknowledged
             }
             restart {
                 events_survive_a_restart

@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use cqrs_core::{EventFilter, EventStore, Position, RecordedEvent, StreamId, StreamRead, Version};
+use cqrs_core::{EventFilter, EventStore, LogPage, Position, RecordedEvent, StreamId, StreamRead, Version};
 
 use super::Violation;
+use super::violation::want;
 
 /// How long a rule waits for what must come; far longer than any store needs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -16,8 +17,52 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> Resu
     tokio::time::timeout(PATIENCE, future).await.map_err(late)
 }
 
-/// The whole log that passes a filter, in pages of a size. Each page must be a right one: in order, within the
-/// limit, and moving on until the head is reached.
+/// A page of the log that is sound: in order, within its limit, and not leading beyond the head.
+pub(crate) async fn page(
+    store: &impl EventStore,
+    after: Position,
+    filter: &EventFilter,
+    limit: usize,
+) -> Result<LogPage, Violation> {
+    let page = store.read_log(after, filter, limit).await?;
+    let (found, to) = (page.events.len(), page.scanned_to);
+    let what = format!("a page of at most {limit} events after position {after}");
+    want!(found <= limit, "{what} has {found}");
+    want!(to >= after, "{what} leads back to {to}");
+    let mut last = after;
+    for event in &page.events {
+        let position = event.position;
+        want!(
+            position > last && position <= to,
+            "{what} that leads to {to} has position {position} after {last}"
+        );
+        last = position;
+    }
+    if to > after {
+        let head = store.head().await?;
+        want!(to <= head, "{what} leads to {to}, beyond the head {head}");
+    }
+    Ok(page)
+}
+
+/// The next page that has events or moves; at the head it waits for one.
+pub(crate) async fn next_page(
+    store: &impl EventStore,
+    after: Position,
+    filter: &EventFilter,
+    limit: usize,
+) -> Result<LogPage, Violation> {
+    let found = page(store, after, filter, limit).await?;
+    if found.scanned_to > after {
+        return Ok(found);
+    }
+    let head = soon("an event", store.wait_beyond(after)).await??;
+    let found = page(store, after, filter, limit).await?;
+    want!(found.scanned_to > after, "a page after {after} must move on when the head is {head}");
+    Ok(found)
+}
+
+/// The whole log that passes a filter, in pages of a size.
 pub(crate) async fn pages(
     store: &impl EventStore,
     filter: &EventFilter,
@@ -25,27 +70,12 @@ pub(crate) async fn pages(
 ) -> Result<Vec<RecordedEvent>, Violation> {
     let (mut events, mut after) = (Vec::new(), Position::ZERO);
     loop {
-        let page = store.read_log(after, filter, limit).await?;
-        if page.events.is_empty() && page.scanned_to == after {
+        let page = page(store, after, filter, limit).await?;
+        if page.scanned_to == after {
             return Ok(events);
         }
-        if page.events.len() > limit || page.scanned_to <= after {
-            let (found, to) = (page.events.len(), page.scanned_to);
-            return Err(Violation::new(format_args!(
-                "a page of at most {limit} events after position {after} has {found} and leads to {to}"
-            )));
-        }
-        for event in page.events {
-            if event.position <= after || event.position > page.scanned_to {
-                let (position, to) = (event.position, page.scanned_to);
-                return Err(Violation::new(format_args!(
-                    "position {position} is in a page after {after} that leads to {to}"
-                )));
-            }
-            after = event.position;
-            events.push(event);
-        }
         after = page.scanned_to;
+        events.extend(page.events);
     }
 }
 

@@ -7,13 +7,14 @@ use async_trait::async_trait;
 
 use crate::breach::*;
 use crate::proofs::proofs;
+use crate::trick;
 
-/// The step, begun at the checkpoint wherever it is.
-async fn unfenced(store: &MemoryStore, mut step: ProcessStep) -> Result<ProcessStep, StoreError> {
-    if let StepCause::Events { from, .. } = &mut step.cause {
-        *from = store.checkpoint(&step.process).await?;
+/// The step, begun at the checkpoint wherever it is when events set it off.
+async fn unfenced(store: &MemoryStore, step: ProcessStep) -> Result<ProcessStep, StoreError> {
+    match step.cause {
+        StepCause::Events { .. } => trick::unfenced(store, step).await,
+        StepCause::Task { .. } => Ok(step),
     }
-    Ok(step)
 }
 
 /// Begins at 1, as if positions were an index.

@@ -2,12 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 mod breach;
+mod ledger;
 mod proofs;
+mod trick;
 
 mod checkpoint;
+mod instances;
+mod steps;
+mod task_order;
+mod tasks;
 
 /// All proofs, by what is broken.
-const PROOFS: &[&[proofs::Proof]] = &[checkpoint::PROOFS];
+const PROOFS: &[&[proofs::Proof]] =
+    &[checkpoint::PROOFS, instances::PROOFS, steps::PROOFS, tasks::PROOFS, task_order::PROOFS];
 
 #[test]
 fn every_rule_rejects_a_broken_store() {
