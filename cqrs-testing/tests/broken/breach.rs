@@ -9,6 +9,8 @@ pub use cqrs_core::*;
 pub use cqrs_memory::MemoryStore;
 use cqrs_testing::StoreFactory;
 
+use crate::ledger::Ledger;
+
 /// The answer to a batch.
 pub type Answers = Result<Vec<Result<Appended, AppendError>>, StoreError>;
 
@@ -111,6 +113,11 @@ pub trait Breach: Send + Sync + 'static {
 
     async fn prune_tasks(&self, store: &MemoryStore, done_before: Timestamp) -> Result<u64, StoreError> {
         store.prune_tasks(done_before).await
+    }
+
+    /// Where the breach wants every step that was taken, and every outcome, written down.
+    fn ledger(&self) -> Option<&Ledger> {
+        None
     }
 
     /// The breach of another handle on the same data; none means that the handles share this one.
@@ -223,7 +230,12 @@ impl ProcessStore for Broken {
     }
 
     async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError> {
-        self.breach.commit_step(self.store().await, step).await
+        let (cause, tasks) = (step.cause.clone(), step.tasks.clone());
+        self.breach.commit_step(self.store().await, step).await?;
+        if let Some(ledger) = self.breach.ledger() {
+            ledger.step(&cause, tasks);
+        }
+        Ok(())
     }
 
     async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
@@ -239,6 +251,9 @@ impl ProcessStore for Broken {
         outcomes: Vec<(CommandId, OutboxOutcome)>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        if let Some(ledger) = self.breach.ledger() {
+            ledger.settle(&outcomes);
+        }
         self.breach.settle_tasks(self.store().await, outcomes, at).await
     }
 

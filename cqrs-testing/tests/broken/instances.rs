@@ -184,11 +184,23 @@ changes_states! {
 
 proofs! {
     AnswersInstancesSorted: instances::instances_are_answered_in_the_order_asked;
-    LeavesOutMissingInstances: instances::instances_are_answered_in_the_order_asked;
-    KeepsTheFirstState: instances::a_later_state_replaces_the_earlier;
+    LeavesOutMissingInstances:
+        instances::instances_are_answered_in_the_order_asked,
+        instances::instances_of_processes_do_not_mix,
+        steps::a_fenced_step_changes_nothing;
+    KeepsTheFirstState:
+        instances::a_finished_instance_stays,
+        instances::a_later_state_replaces_the_earlier,
+        instances::a_state_is_read_back_as_written;
     MergesStates: instances::a_later_state_replaces_the_earlier;
-    ForgetsTombstones: instances::a_finished_instance_stays;
-    ForgetsThatInstancesAreFinished: instances::a_finished_instance_stays;
+    ForgetsTombstones:
+        instances::a_finished_instance_stays,
+        steps::a_step_changes_all_of_its_parts,
+        steps::a_step_of_a_task_makes_it_done;
+    ForgetsThatInstancesAreFinished:
+        instances::a_finished_instance_stays,
+        steps::a_step_changes_all_of_its_parts,
+        steps::a_step_of_a_task_makes_it_done;
     SharesInstances: instances::instances_of_processes_do_not_mix;
     FoldsTheCaseOfIds: instances::instance_ids_are_told_apart;
     TrimsIds: instances::instance_ids_are_told_apart;

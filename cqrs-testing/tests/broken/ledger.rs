@@ -69,27 +69,3 @@ pub fn is_command(entry: &OutboxEntry) -> bool {
 pub fn is_of(entry: &OutboxEntry, chain: CorrelationId) -> bool {
     entry.metadata.correlation_id == Some(chain)
 }
-
-/// Overrides the writing operations of a breach whose field `ledger` takes them down.
-macro_rules! keeps_a_ledger {
-    () => {
-        async fn commit_step(&self, store: &MemoryStore, step: ProcessStep) -> Result<(), StepError> {
-            let (cause, tasks) = (step.cause.clone(), step.tasks.clone());
-            store.commit_step(step).await?;
-            self.ledger.step(&cause, tasks);
-            Ok(())
-        }
-
-        async fn settle_tasks(
-            &self,
-            store: &MemoryStore,
-            outcomes: Vec<(CommandId, OutboxOutcome)>,
-            at: Timestamp,
-        ) -> Result<(), StoreError> {
-            self.ledger.settle(&outcomes);
-            store.settle_tasks(outcomes, at).await
-        }
-    };
-}
-
-pub(crate) use keeps_a_ledger;

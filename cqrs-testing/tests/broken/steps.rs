@@ -46,7 +46,9 @@ macro_rules! keeps {
 
 keeps! {
     /// Keeps the tasks of a fenced step.
-    FencedStepKeepsItsTasks: step => ProcessStep { tasks: step.tasks.clone(), ..bare(&step) };
+    FencedStepKeepsItsTasks:
+        steps::a_fenced_step_changes_nothing,
+        steps::of_two_racing_steps_of_a_task_one_is_fenced;
     /// Keeps the instances of a fenced step.
     FencedStepKeepsItsInstances: step => ProcessStep { instances: step.instances.clone(), ..bare(&step) };
 }
@@ -244,17 +246,36 @@ impl Breach for LastOfTwoTasksWins {
 }
 
 proofs! {
-    LosesInstancesBesideTasks: steps::a_step_changes_all_of_its_parts;
-    FencedStepKeepsItsTasks: steps::a_fenced_step_changes_nothing;
+    LosesInstancesBesideTasks:
+        steps::a_fenced_step_changes_nothing,
+        steps::a_step_changes_all_of_its_parts,
+        steps::a_step_of_a_task_makes_it_done;
+    FencedStepKeepsItsTasks:
+        steps::a_fenced_step_changes_nothing,
+        steps::of_two_racing_steps_of_a_task_one_is_fenced;
     FencedStepKeepsItsInstances: steps::a_fenced_step_changes_nothing;
-    FencedStepMovesTheCheckpoint: steps::a_fenced_step_changes_nothing;
-    LeavesTheTaskOfAStepPending: steps::a_step_of_a_task_makes_it_done;
-    StepOfATaskMovesTheCheckpoint: steps::a_step_of_a_task_makes_it_done;
-    TakesStepsOfSettledTasks: steps::a_task_sets_off_one_step;
+    FencedStepMovesTheCheckpoint:
+        checkpoint::a_step_from_elsewhere_is_fenced,
+        checkpoint::of_two_racing_steps_one_is_fenced,
+        steps::a_fenced_step_changes_nothing;
+    LeavesTheTaskOfAStepPending:
+        chain::a_task_done_by_a_step_leaves_the_chain,
+        steps::a_step_of_a_task_makes_it_done,
+        steps::a_task_of_a_step_is_done_when_the_step_was_made,
+        steps::a_task_sets_off_one_step,
+        steps::of_two_racing_steps_of_a_task_one_is_fenced;
+    StepOfATaskMovesTheCheckpoint:
+        steps::a_step_of_a_task_makes_it_done,
+        steps::of_two_racing_steps_of_a_task_one_is_fenced;
+    TakesStepsOfSettledTasks:
+        steps::a_task_sets_off_one_step,
+        steps::of_two_racing_steps_of_a_task_one_is_fenced;
     TakesStepsOfUnknownTasks: steps::a_fenced_step_changes_nothing;
     LooksAtTheTaskBeforeItsStep: steps::of_two_racing_steps_of_a_task_one_is_fenced;
     StampsTasksOfStepsLater: steps::a_task_of_a_step_is_done_when_the_step_was_made;
-    ReplacesTasks: steps::a_task_asked_for_again_is_left_as_it_is;
+    ReplacesTasks:
+        steps::a_task_asked_for_again_is_left_as_it_is,
+        steps::a_task_asked_for_twice_in_a_step_is_kept_once;
     RevivesDoneTasks: steps::a_task_asked_for_again_is_left_as_it_is;
     LastOfTwoTasksWins: steps::a_task_asked_for_twice_in_a_step_is_kept_once;
 }

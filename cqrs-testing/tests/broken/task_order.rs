@@ -46,7 +46,9 @@ macro_rules! orders_tasks {
 
         #[async_trait]
         impl Breach for $breach {
-            crate::ledger::keeps_a_ledger!();
+            fn ledger(&self) -> Option<&Ledger> {
+                Some(&self.ledger)
+            }
 
             async fn due_tasks(
                 &self,
@@ -62,15 +64,17 @@ macro_rules! orders_tasks {
 
 orders_tasks! {
     /// Lets later commands pass one that waits for its next attempt.
-    RetriesOutOfOrder: |earlier, later, now| !waits(earlier, now) && holds_up(earlier, later, now);
+    RetriesOutOfOrder:
+        task_order::a_retried_command_holds_up_its_instance,
+        task_order::a_stuck_command_holds_up_only_later_ones;
     /// Lets later commands pass one that is parked.
     ParkedCommandsArePassed:
         |earlier, later, now| earlier.state != OutboxState::Parked && holds_up(earlier, later, now);
     /// Stops everybody behind a parked command.
-    ParkedBlocksEverybody: |earlier, later, now| {
-        is_command(earlier) && is_command(later) && is_stuck(earlier, now)
-            && (earlier.state == OutboxState::Parked || is_beside(earlier, later))
-    };
+    ParkedBlocksEverybody:
+        outcomes::a_settled_task_is_not_due,
+        steps::a_task_asked_for_again_is_left_as_it_is,
+        task_order::a_stuck_command_holds_up_nobody_else;
     /// Stops everybody behind a command that waits for its next attempt.
     RetryBlocksEverybody: |earlier, later, now| {
         is_command(earlier) && is_command(later) && is_stuck(earlier, now)
@@ -109,7 +113,9 @@ struct BlocksEarlierCommands {
 
 #[async_trait]
 impl Breach for BlocksEarlierCommands {
-    crate::ledger::keeps_a_ledger!();
+    fn ledger(&self) -> Option<&Ledger> {
+        Some(&self.ledger)
+    }
 
     async fn due_tasks(
         &self,
@@ -125,9 +131,14 @@ impl Breach for BlocksEarlierCommands {
 }
 
 proofs! {
-    RetriesOutOfOrder: task_order::a_retried_command_holds_up_its_instance;
+    RetriesOutOfOrder:
+        task_order::a_retried_command_holds_up_its_instance,
+        task_order::a_stuck_command_holds_up_only_later_ones;
     ParkedCommandsArePassed: task_order::a_parked_command_holds_up_its_instance;
-    ParkedBlocksEverybody: task_order::a_stuck_command_holds_up_nobody_else;
+    ParkedBlocksEverybody:
+        outcomes::a_settled_task_is_not_due,
+        steps::a_task_asked_for_again_is_left_as_it_is,
+        task_order::a_stuck_command_holds_up_nobody_else;
     RetryBlocksEverybody: task_order::a_stuck_command_holds_up_nobody_else;
     BlocksAcrossProcesses: task_order::a_stuck_command_holds_up_nobody_else;
     BlocksInstancesByPrefix: task_order::a_stuck_command_holds_up_nobody_else;

@@ -37,8 +37,18 @@ changes_tasks! {
     /// Keeps causation and correlation of a task and nothing else of its metadata.
     LosesMetadataOfTasks: task => { task.metadata.extra.clear(); }
     /// Keeps times of tasks to the millisecond.
-    RoundsTimesOfTasks: task => {
-        task.due_at = Timestamp::from_micros(task.due_at.as_micros() / 1_000 * 1_000);
+    RoundsTimesOfTasks:
+        outcomes::a_retry_counts_an_attempt,
+        outcomes::outcomes_are_recorded_in_order,
+        steps::a_task_asked_for_again_is_left_as_it_is,
+        steps::a_task_asked_for_twice_in_a_step_is_kept_once,
+        task_order::a_future_command_holds_up_nobody,
+        tasks::a_task_is_due_until_it_is_settled,
+        tasks::a_task_is_not_due_before_its_time,
+        tasks::a_task_is_read_back_as_written,
+        tasks::due_tasks_keep_to_the_limit,
+        tasks::the_next_due_time_is_strictly_later,
+        tasks::the_next_due_time_is_that_of_pending_tasks;
         task.retry_at = Timestamp::from_micros(task.retry_at.as_micros() / 1_000 * 1_000);
     }
     /// Loses the character U+0000 of a command.
@@ -64,7 +74,7 @@ macro_rules! changes_due_tasks {
         impl Breach for $breach {
             async fn due_tasks(&self, store: &MemoryStore, now: Timestamp, limit: usize) -> Due {
                 let mut $tasks = store.due_tasks(now, limit).await?;
-                $change
+                $change;
                 Ok($tasks)
             }
         }
@@ -73,23 +83,10 @@ macro_rules! changes_due_tasks {
 
 changes_due_tasks! {
     /// Gives out what is due longest first.
-    SortsDueTasksByTime: tasks => { tasks.sort_by_key(|task| task.due_at); }
-    /// Gives tasks out in the order of their ids.
-    SortsDueTasksById: tasks => { tasks.sort_by_key(|task| task.id); }
-    /// Gives tasks out process by process.
-    GroupsDueTasksByProcess: tasks => { tasks.sort_by(|one, two| one.process.cmp(&two.process)); }
-    /// Counts at most one attempt.
-    ForgetsAttempts: tasks => { tasks.iter_mut().for_each(|task| task.attempts = task.attempts.min(1)); }
-    /// Has no column for what went wrong.
-    ForgetsErrors: tasks => { tasks.iter_mut().for_each(|task| task.last_error = None); }
-}
-
-/// Makes a store that asks for due tasks in another way.
-macro_rules! asks_for_due_tasks {
-    ($($(#[$doc:meta])* $breach:ident: $now:ident, $limit:ident => $asks_for:expr;)*) => {$(
-        $(#[$doc])*
-        #[derive(Default)]
-        struct $breach;
+    SortsDueTasksByTime:
+        task_order::a_future_command_holds_up_nobody,
+        tasks::a_task_is_read_back_as_written,
+        tasks::due_tasks_come_in_the_order_asked;
 
         #[async_trait]
         impl Breach for $breach {
@@ -103,7 +100,11 @@ macro_rules! asks_for_due_tasks {
 
 asks_for_due_tasks! {
     /// Gives tasks out a microsecond early.
-    GivesTasksOutEarly: now, limit => (later(now, 1), limit);
+    GivesTasksOutEarly:
+        outcomes::a_retry_counts_an_attempt,
+        task_order::a_future_command_holds_up_nobody,
+        task_order::a_retried_command_holds_up_its_instance,
+        tasks::a_task_is_not_due_before_its_time;
     /// Gives tasks out a microsecond late.
     GivesTasksOutLate: now, limit => (later(now, -1), limit);
     /// Gives out all due tasks, whatever the limit.
@@ -182,7 +183,9 @@ macro_rules! next_due {
 
         #[async_trait]
         impl Breach for $breach {
-            crate::ledger::keeps_a_ledger!();
+            fn ledger(&self) -> Option<&Ledger> {
+                Some(&self.ledger)
+            }
 
             async fn next_due(
                 &self,
@@ -207,22 +210,56 @@ next_due! {
 
 proofs! {
     LosesMetadataOfTasks: tasks::a_task_is_read_back_as_written;
-    RoundsTimesOfTasks: tasks::a_task_is_read_back_as_written;
+    RoundsTimesOfTasks:
+        outcomes::a_retry_counts_an_attempt,
+        outcomes::outcomes_are_recorded_in_order,
+        steps::a_task_asked_for_again_is_left_as_it_is,
+        steps::a_task_asked_for_twice_in_a_step_is_kept_once,
+        task_order::a_future_command_holds_up_nobody,
+        tasks::a_task_is_due_until_it_is_settled,
+        tasks::a_task_is_not_due_before_its_time,
+        tasks::a_task_is_read_back_as_written,
+        tasks::due_tasks_keep_to_the_limit,
+        tasks::the_next_due_time_is_strictly_later,
+        tasks::the_next_due_time_is_that_of_pending_tasks;
     DropsNulsOfTasks: tasks::a_task_is_read_back_as_written;
     InventsChains: tasks::a_task_is_read_back_as_written;
-    SortsDueTasksByTime: tasks::due_tasks_come_in_the_order_asked;
+    SortsDueTasksByTime:
+        task_order::a_future_command_holds_up_nobody,
+        tasks::a_task_is_read_back_as_written,
+        tasks::due_tasks_come_in_the_order_asked;
     SortsDueTasksById: tasks::due_tasks_come_in_the_order_asked;
-    GroupsDueTasksByProcess: tasks::due_tasks_come_in_the_order_asked;
-    ForgetsAttempts: outcomes::a_retry_counts_an_attempt;
-    ForgetsErrors: outcomes::a_retry_counts_an_attempt;
-    GivesTasksOutEarly: tasks::a_task_is_not_due_before_its_time;
+    GroupsDueTasksByProcess:
+        task_order::a_stuck_command_holds_up_nobody_else,
+        tasks::due_tasks_come_in_the_order_asked;
+    ForgetsAttempts:
+        outcomes::a_retry_counts_an_attempt,
+        outcomes::outcomes_are_recorded_in_order,
+        tasks::a_task_is_read_back_as_written;
+    ForgetsErrors:
+        outcomes::a_retry_counts_an_attempt,
+        outcomes::outcomes_are_recorded_in_order,
+        tasks::a_task_is_read_back_as_written;
+    GivesTasksOutEarly:
+        outcomes::a_retry_counts_an_attempt,
+        task_order::a_future_command_holds_up_nobody,
+        task_order::a_retried_command_holds_up_its_instance,
+        tasks::a_task_is_not_due_before_its_time;
     GivesTasksOutLate: tasks::a_task_is_not_due_before_its_time;
     IgnoresTheLimitOfTasks: tasks::due_tasks_keep_to_the_limit;
     CutsDueTasksAt1000: tasks::a_thousand_tasks_and_more_are_due_at_once;
     TakesZeroForNoLimit: tasks::due_tasks_keep_to_the_limit;
     LimitsBeforeItFilters: tasks::due_tasks_keep_to_the_limit;
-    GivesTasksOutOnce: tasks::a_task_is_due_until_it_is_settled;
-    AlwaysHasANextDueTime: tasks::an_empty_outbox_has_nothing_due;
+    GivesTasksOutOnce:
+        outcomes::a_pruning_leaves_what_is_not_done,
+        steps::a_task_asked_for_again_is_left_as_it_is,
+        task_order::a_future_command_holds_up_nobody,
+        task_order::a_retried_command_holds_up_its_instance,
+        task_order::a_stuck_command_holds_up_only_later_ones,
+        tasks::a_task_is_due_until_it_is_settled,
+        tasks::a_task_is_not_due_before_its_time,
+        tasks::due_tasks_keep_to_the_limit;
+    AlwaysHasANextDueTime: tasks::an_empty_outbox_has_nothing_due, tasks::the_next_due_time_is_strictly_later;
     TheNextDueTimeIsNow: tasks::the_next_due_time_is_strictly_later;
     TheNextDueTimeForgetsRetries: tasks::the_next_due_time_is_that_of_pending_tasks;
     TheNextDueTimeCountsDoneTasks: tasks::the_next_due_time_is_that_of_pending_tasks;
