@@ -6,15 +6,24 @@ mod ledger;
 mod proofs;
 mod trick;
 
+mod chain;
 mod checkpoint;
 mod instances;
+mod outcomes;
 mod steps;
 mod task_order;
 mod tasks;
 
 /// All proofs, by what is broken.
-const PROOFS: &[&[proofs::Proof]] =
-    &[checkpoint::PROOFS, instances::PROOFS, steps::PROOFS, tasks::PROOFS, task_order::PROOFS];
+const PROOFS: &[&[proofs::Proof]] = &[
+    checkpoint::PROOFS,
+    instances::PROOFS,
+    steps::PROOFS,
+    tasks::PROOFS,
+    task_order::PROOFS,
+    outcomes::PROOFS,
+    chain::PROOFS,
+];
 
 #[test]
 fn every_rule_rejects_a_broken_store() {

@@ -64,17 +64,15 @@ macro_rules! orders_tasks {
 
 orders_tasks! {
     /// Lets later commands pass one that waits for its next attempt.
-    RetriesOutOfOrder:
-        task_order::a_retried_command_holds_up_its_instance,
-        task_order::a_stuck_command_holds_up_only_later_ones;
+    RetriesOutOfOrder: |earlier, later, now| !waits(earlier, now) && holds_up(earlier, later, now);
     /// Lets later commands pass one that is parked.
     ParkedCommandsArePassed:
         |earlier, later, now| earlier.state != OutboxState::Parked && holds_up(earlier, later, now);
     /// Stops everybody behind a parked command.
-    ParkedBlocksEverybody:
-        outcomes::a_settled_task_is_not_due,
-        steps::a_task_asked_for_again_is_left_as_it_is,
-        task_order::a_stuck_command_holds_up_nobody_else;
+    ParkedBlocksEverybody: |earlier, later, now| {
+        is_command(earlier) && is_command(later) && is_stuck(earlier, now)
+            && (earlier.state == OutboxState::Parked || is_beside(earlier, later))
+    };
     /// Stops everybody behind a command that waits for its next attempt.
     RetryBlocksEverybody: |earlier, later, now| {
         is_command(earlier) && is_command(later) && is_stuck(earlier, now)

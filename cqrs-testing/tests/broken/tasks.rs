@@ -37,18 +37,8 @@ changes_tasks! {
     /// Keeps causation and correlation of a task and nothing else of its metadata.
     LosesMetadataOfTasks: task => { task.metadata.extra.clear(); }
     /// Keeps times of tasks to the millisecond.
-    RoundsTimesOfTasks:
-        outcomes::a_retry_counts_an_attempt,
-        outcomes::outcomes_are_recorded_in_order,
-        steps::a_task_asked_for_again_is_left_as_it_is,
-        steps::a_task_asked_for_twice_in_a_step_is_kept_once,
-        task_order::a_future_command_holds_up_nobody,
-        tasks::a_task_is_due_until_it_is_settled,
-        tasks::a_task_is_not_due_before_its_time,
-        tasks::a_task_is_read_back_as_written,
-        tasks::due_tasks_keep_to_the_limit,
-        tasks::the_next_due_time_is_strictly_later,
-        tasks::the_next_due_time_is_that_of_pending_tasks;
+    RoundsTimesOfTasks: task => {
+        task.due_at = Timestamp::from_micros(task.due_at.as_micros() / 1_000 * 1_000);
         task.retry_at = Timestamp::from_micros(task.retry_at.as_micros() / 1_000 * 1_000);
     }
     /// Loses the character U+0000 of a command.
@@ -83,10 +73,23 @@ macro_rules! changes_due_tasks {
 
 changes_due_tasks! {
     /// Gives out what is due longest first.
-    SortsDueTasksByTime:
-        task_order::a_future_command_holds_up_nobody,
-        tasks::a_task_is_read_back_as_written,
-        tasks::due_tasks_come_in_the_order_asked;
+    SortsDueTasksByTime: tasks => { tasks.sort_by_key(|task| task.due_at); }
+    /// Gives tasks out in the order of their ids.
+    SortsDueTasksById: tasks => { tasks.sort_by_key(|task| task.id); }
+    /// Gives tasks out process by process.
+    GroupsDueTasksByProcess: tasks => { tasks.sort_by(|one, two| one.process.cmp(&two.process)); }
+    /// Counts at most one attempt.
+    ForgetsAttempts: tasks => { tasks.iter_mut().for_each(|task| task.attempts = task.attempts.min(1)); }
+    /// Has no column for what went wrong.
+    ForgetsErrors: tasks => { tasks.iter_mut().for_each(|task| task.last_error = None); }
+}
+
+/// Makes a store that asks for due tasks in another way.
+macro_rules! asks_for_due_tasks {
+    ($($(#[$doc:meta])* $breach:ident: $now:ident, $limit:ident => $asks_for:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Default)]
+        struct $breach;
 
         #[async_trait]
         impl Breach for $breach {
@@ -100,11 +103,7 @@ changes_due_tasks! {
 
 asks_for_due_tasks! {
     /// Gives tasks out a microsecond early.
-    GivesTasksOutEarly:
-        outcomes::a_retry_counts_an_attempt,
-        task_order::a_future_command_holds_up_nobody,
-        task_order::a_retried_command_holds_up_its_instance,
-        tasks::a_task_is_not_due_before_its_time;
+    GivesTasksOutEarly: now, limit => (later(now, 1), limit);
     /// Gives tasks out a microsecond late.
     GivesTasksOutLate: now, limit => (later(now, -1), limit);
     /// Gives out all due tasks, whatever the limit.
@@ -245,7 +244,26 @@ proofs! {
         task_order::a_future_command_holds_up_nobody,
         task_order::a_retried_command_holds_up_its_instance,
         tasks::a_task_is_not_due_before_its_time;
-    GivesTasksOutLate: tasks::a_task_is_not_due_before_its_time;
+    GivesTasksOutLate:
+        outcomes::a_retry_counts_an_attempt,
+        steps::a_fenced_step_changes_nothing,
+        steps::a_step_changes_all_of_its_parts,
+        steps::a_step_of_a_task_makes_it_done,
+        steps::a_task_asked_for_again_is_left_as_it_is,
+        steps::a_task_asked_for_twice_in_a_step_is_kept_once,
+        steps::of_two_racing_steps_of_a_task_one_is_fenced,
+        task_order::a_future_command_holds_up_nobody,
+        task_order::a_retried_command_holds_up_its_instance,
+        task_order::a_stuck_command_holds_up_nobody_else,
+        task_order::a_stuck_command_holds_up_only_later_ones,
+        task_order::deadlines_hold_up_nobody,
+        task_order::deadlines_wait_for_nobody,
+        tasks::a_task_is_due_until_it_is_settled,
+        tasks::a_task_is_not_due_before_its_time,
+        tasks::a_task_is_read_back_as_written,
+        tasks::a_thousand_tasks_and_more_are_due_at_once,
+        tasks::due_tasks_come_in_the_order_asked,
+        tasks::due_tasks_keep_to_the_limit;
     IgnoresTheLimitOfTasks: tasks::due_tasks_keep_to_the_limit;
     CutsDueTasksAt1000: tasks::a_thousand_tasks_and_more_are_due_at_once;
     TakesZeroForNoLimit: tasks::due_tasks_keep_to_the_limit;
