@@ -1,4 +1,5 @@
 //! The contract of a store, on the store in a SQLite file.
+#![expect(clippy::expect_used, reason = "clippy lets only the tests themselves expect")]
 
 use std::sync::Mutex;
 

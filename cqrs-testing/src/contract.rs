@@ -15,6 +15,7 @@ pub mod chain;
 pub mod checkpoint;
 pub mod expected;
 pub mod instances;
+pub mod limits;
 pub mod live;
 pub mod log;
 pub mod others;
@@ -23,6 +24,7 @@ pub mod positions;
 pub mod reading;
 pub mod receipts;
 pub mod restart;
+pub mod round_trip;
 pub mod steps;
 pub mod task_order;
 pub mod tasks;
@@ -68,6 +70,7 @@ macro_rules! rules {
                 a_write_without_events_guards_the_others
                 an_append_without_events_tells_version_and_head
                 an_append_without_streams_tells_the_head
+                racing_appends_to_the_same_streams_do_not_mix
             }
             batch {
                 answers_are_in_the_order_of_the_batch
@@ -77,6 +80,7 @@ macro_rules! rules {
                 earlier_events_of_the_batch_count
                 refused_events_do_not_count
                 an_append_without_events_sees_the_batch_before_it
+                a_batch_is_seen_whole_or_not_at_all
             }
             expected {
                 expectations_of_a_missing_stream
@@ -153,9 +157,31 @@ macro_rules! rules {
                 closing_leaves_other_handles_open
                 closing_keeps_what_was_acknowledged
             }
+            round_trip {
+                data_comes_back_to_the_byte
+                long_data_comes_back_whole
+                event_types_come_back
+                event_ids_come_back
+                causes_and_chains_come_back
+                events_of_a_command_come_back
+                additions_to_metadata_come_back
+                times_come_back_to_the_microsecond
+                stream_names_come_back
+            }
+            limits {
+                an_event_has_a_largest_size
+                an_event_type_has_its_limits
+                an_append_has_a_most_of_events
+                an_append_writes_a_stream_once
+                an_invalid_append_leaves_its_stream
+            }
             restart {
                 events_survive_a_restart
                 versions_and_positions_go_on_after_a_restart
+                receipts_survive_a_restart
+                expected_versions_hold_over_a_restart
+                restarts_neither_lose_nor_add
+                waits_work_after_a_restart
             }
             checkpoint {
                 a_checkpoint_is_zero_at_first

@@ -1,11 +1,13 @@
 //! One append: that what was appended is there, whole, and is told.
 
+use std::sync::Arc;
+
 use cqrs_core::{Append, Appended, EventStore, ExpectedVersion, Position, StreamRead, Timestamp, Version};
 
 use super::build::{append, event, events, exact, one, stream, together, write, wrong};
-use super::look::{log, of_stream, versions};
+use super::look::{log, of_stream, soon, versions};
 use super::violation::want_eq;
-use super::{StoreFactory, Verdict};
+use super::{StoreFactory, Verdict, Violation};
 
 /// Events of an append are read back from their stream, in order, with versions from 1.
 pub async fn an_append_is_read_back_in_order<F: StoreFactory>(factory: &F) -> Verdict {
@@ -142,5 +144,39 @@ pub async fn an_append_without_streams_tells_the_head<F: StoreFactory>(factory: 
     let wanted = Appended { versions: vec![], position: Position::new(2), events: 0, duplicate: false };
     want_eq!(answer, wanted, "the answer to an append that writes no stream");
     want_eq!(store.head().await?, Position::new(2), "the head");
+    Ok(())
+}
+
+/// Appends that race for the same streams in opposite orders do not block each other, and their events do not
+/// mix: those of one append lie together in the log.
+pub async fn racing_appends_to_the_same_streams_do_not_mix<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = Arc::new(factory.make().await);
+    let writers = (0..8_u64).map(|writer| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            for n in 0..15 {
+                let mut keys = ["a", "b", "c"];
+                keys.rotate_left(writer as usize % 3);
+                let new = || vec![event("Raced", writer * 100 + n), event("Raced", writer * 100 + n)];
+                let writes = keys.map(|key| write(&stream(key), ExpectedVersion::Any, new()));
+                one(&*store, together(writes.into())).await??;
+            }
+            Ok::<_, Violation>(())
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    for writer in writers {
+        soon("the end of a writer", writer).await?.map_err(Violation::new)??;
+    }
+    let all = log(&*store).await?;
+    want_eq!(all.len(), 8 * 15 * 6, "the events in the log");
+    for (n, events) in all.chunks(6).enumerate() {
+        let mixed = events.iter().any(|event| event.data != events[0].data);
+        want_eq!(mixed, false, "whether the events of append {n} of the log are mixed with others");
+    }
+    for key in ["a", "b", "c"] {
+        let found = versions(&of_stream(&*store, &stream(key)).await?);
+        want_eq!(found, (1..=8 * 15 * 2).collect::<Vec<_>>(), "the versions of stream {key}");
+    }
     Ok(())
 }

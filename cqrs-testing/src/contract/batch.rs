@@ -1,11 +1,13 @@
 //! A batch: many appends, each judged alone, in order.
 
+use std::sync::Arc;
+
 use cqrs_core::{EventStore, ExpectedVersion, Position, Version};
 
 use super::build::{append, events, exact, stream, wrong};
-use super::look::{log, of_stream, positions};
+use super::look::{log, of_stream, positions, soon};
 use super::violation::{want, want_eq};
-use super::{StoreFactory, Verdict};
+use super::{StoreFactory, Verdict, Violation};
 
 /// A batch has one answer for each append, in the batch's order.
 pub async fn answers_are_in_the_order_of_the_batch<F: StoreFactory>(factory: &F) -> Verdict {
@@ -132,4 +134,34 @@ pub async fn an_append_without_events_sees_the_batch_before_it<F: StoreFactory>(
     let found: Vec<_> = answers.iter().map(|it| (it.position.as_u64(), it.versions[0].as_u64())).collect();
     want_eq!(found, vec![(2, 2), (2, 2), (3, 1)], "positions and versions told by the batch");
     Ok(())
+}
+
+/// A batch is one commit: no reader sees a part of it.
+pub async fn a_batch_is_seen_whole_or_not_at_all<F: StoreFactory>(factory: &F) -> Verdict {
+    const BATCHES: u64 = 40;
+    let store = Arc::new(factory.make().await);
+    let writing = Arc::clone(&store);
+    let writer = tokio::spawn(async move {
+        for _ in 0..BATCHES {
+            let batch = (0..20).map(|n| append(&stream(&format!("{n}")), ExpectedVersion::Any, events(5)));
+            for answer in writing.append(batch.collect()).await? {
+                answer?;
+            }
+        }
+        Ok::<_, Violation>(())
+    });
+    let mut head = Position::ZERO;
+    while head < Position::new(BATCHES * 100) {
+        head = soon("a batch", store.wait_beyond(head)).await??;
+        want_eq!(
+            head.as_u64() % 100,
+            0,
+            "how many events of a batch lie below the head {head} that a wait tells"
+        );
+        head = store.head().await?;
+        want_eq!(head.as_u64() % 100, 0, "how many events of a batch lie below the head {head}");
+        let all = log(&*store).await?.len();
+        want_eq!(all % 100, 0, "how many events of a batch are in a log of {all} events");
+    }
+    writer.await.map_err(Violation::new)?
 }
