@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 mod breach;
+mod document;
 mod ledger;
 mod proofs;
 mod trick;
