@@ -5,8 +5,10 @@ mod breach;
 mod document;
 mod ledger;
 mod proofs;
+mod shapes;
 mod trick;
 
+mod appends;
 mod chain;
 mod checkpoint;
 mod instances;
@@ -17,6 +19,7 @@ mod tasks;
 
 /// All proofs, by what is broken.
 const PROOFS: &[&[proofs::Proof]] = &[
+    appends::PROOFS,
     checkpoint::PROOFS,
     instances::PROOFS,
     steps::PROOFS,

@@ -50,3 +50,14 @@ impl Asked {
         self.0.lock().unwrap().retain(|task| task.id != id);
     }
 }
+
+/// Appends one append alone.
+pub async fn one(store: &MemoryStore, append: Append) -> Result<Result<Appended, AppendError>, StoreError> {
+    Ok(store.append(vec![append]).await?.remove(0))
+}
+
+/// At which version a stream is.
+pub async fn version(store: &MemoryStore, stream: &StreamId) -> Result<Version, StoreError> {
+    let last = store.read_stream(stream, StreamRead::backward(Version::new(u64::MAX), 1)).await?;
+    Ok(last.first().map_or(Version::new(0), |event| event.version))
+}
