@@ -5,6 +5,8 @@ mod breach;
 mod document;
 mod ledger;
 mod proofs;
+mod reading;
+mod receipts;
 mod shapes;
 mod trick;
 
@@ -20,6 +22,8 @@ mod tasks;
 /// All proofs, by what is broken.
 const PROOFS: &[&[proofs::Proof]] = &[
     appends::PROOFS,
+    receipts::PROOFS,
+    reading::PROOFS,
     checkpoint::PROOFS,
     instances::PROOFS,
     steps::PROOFS,
