@@ -7,8 +7,10 @@ mod ledger;
 mod proofs;
 mod reading;
 mod receipts;
+mod round_trip;
 mod shapes;
 mod trick;
+mod waiting;
 
 mod appends;
 mod chain;
@@ -22,6 +24,8 @@ mod tasks;
 /// All proofs, by what is broken.
 const PROOFS: &[&[proofs::Proof]] = &[
     appends::PROOFS,
+    waiting::PROOFS,
+    round_trip::PROOFS,
     receipts::PROOFS,
     reading::PROOFS,
     checkpoint::PROOFS,
