@@ -91,7 +91,7 @@ pub async fn data_comes_back_to_the_byte<F: StoreFactory>(factory: &F) -> Verdic
     ];
     let mut events: Vec<_> =
         texts.iter().map(|text| NewEvent { data: json(text), ..event("Hard", 1) }).collect();
-    let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+    let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
     events.push(NewEvent { data: json(&deep), ..event("Deep", 1) });
     all_come_back(factory, events).await
 }
