@@ -21,6 +21,7 @@ pub mod log;
 pub mod others;
 pub mod outcomes;
 pub mod positions;
+pub mod process_restart;
 pub mod reading;
 pub mod receipts;
 pub mod restart;
@@ -249,6 +250,10 @@ macro_rules! rules {
                 a_task_done_by_a_step_leaves_the_chain
                 other_chains_do_not_count
                 a_pruned_task_leaves_the_chain
+            }
+            process_restart {
+                checkpoint_and_instances_survive_a_restart
+                the_outbox_survives_a_restart
             }
         }
     };
