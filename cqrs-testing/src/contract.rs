@@ -5,21 +5,30 @@
 //! and the proofs of the rules are made from it.
 
 mod build;
+mod build_step;
 mod look;
 mod violation;
 
 pub mod append;
 pub mod batch;
+pub mod chain;
+pub mod checkpoint;
 pub mod expected;
+pub mod instances;
 pub mod limits;
 pub mod live;
 pub mod log;
 pub mod others;
+pub mod outcomes;
 pub mod positions;
+pub mod process_restart;
 pub mod reading;
 pub mod receipts;
 pub mod restart;
 pub mod round_trip;
+pub mod steps;
+pub mod task_order;
+pub mod tasks;
 pub mod waiting;
 
 use async_trait::async_trait;
@@ -176,6 +185,77 @@ macro_rules! rules {
                 expected_versions_hold_over_a_restart
                 restarts_neither_lose_nor_add
                 waits_work_after_a_restart
+            }
+            checkpoint {
+                a_checkpoint_is_zero_at_first
+                a_step_moves_the_checkpoint
+                a_step_from_elsewhere_is_fenced
+                of_two_racing_steps_one_is_fenced
+                checkpoints_do_not_mix
+                a_checkpoint_is_kept_exactly
+                a_checkpoint_is_seen_by_other_handles
+            }
+            instances {
+                instances_are_answered_in_the_order_asked
+                a_later_state_replaces_the_earlier
+                a_finished_instance_stays
+                instances_of_processes_do_not_mix
+                instance_ids_are_told_apart
+                a_state_is_read_back_as_written
+            }
+            steps {
+                a_step_changes_all_of_its_parts
+                a_fenced_step_changes_nothing
+                a_step_of_a_task_makes_it_done
+                a_task_sets_off_one_step
+                a_task_of_a_step_is_done_when_the_step_was_made
+                a_task_asked_for_again_is_left_as_it_is
+                a_task_asked_for_twice_in_a_step_is_kept_once
+                of_two_racing_steps_of_a_task_one_is_fenced
+            }
+            tasks {
+                an_empty_outbox_has_nothing_due
+                a_task_is_read_back_as_written
+                due_tasks_come_in_the_order_asked
+                a_task_is_not_due_before_its_time
+                due_tasks_keep_to_the_limit
+                a_thousand_tasks_and_more_are_due_at_once
+                a_task_is_due_until_it_is_settled
+                the_next_due_time_is_strictly_later
+                the_next_due_time_is_that_of_pending_tasks
+            }
+            task_order {
+                a_retried_command_holds_up_its_instance
+                a_parked_command_holds_up_its_instance
+                a_stuck_command_holds_up_nobody_else
+                a_stuck_command_holds_up_only_later_ones
+                a_future_command_holds_up_nobody
+                deadlines_wait_for_nobody
+                deadlines_hold_up_nobody
+            }
+            outcomes {
+                a_retry_counts_an_attempt
+                a_settled_task_is_not_due
+                done_is_final
+                a_parked_task_stays_parked
+                outcomes_are_recorded_in_order
+                outcomes_of_unknown_tasks_are_ignored
+                a_pruning_forgets_what_was_done_before
+                a_pruning_leaves_what_is_not_done
+            }
+            chain {
+                a_chain_without_tasks_is_empty
+                a_chain_counts_its_pending_commands
+                a_chain_counts_its_parked_tasks
+                a_waiting_deadline_does_not_count
+                the_last_position_of_a_chain_is_its_highest
+                a_task_done_by_a_step_leaves_the_chain
+                other_chains_do_not_count
+                a_pruned_task_leaves_the_chain
+            }
+            process_restart {
+                checkpoint_and_instances_survive_a_restart
+                the_outbox_survives_a_restart
             }
         }
     };

@@ -91,7 +91,7 @@ pub async fn data_comes_back_to_the_byte<F: StoreFactory>(factory: &F) -> Verdic
     ];
     let mut events: Vec<_> =
         texts.iter().map(|text| NewEvent { data: json(text), ..event("Hard", 1) }).collect();
-    let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+    let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
     events.push(NewEvent { data: json(&deep), ..event("Deep", 1) });
     all_come_back(factory, events).await
 }
@@ -191,6 +191,9 @@ pub async fn additions_to_metadata_come_back<F: StoreFactory>(factory: &F) -> Ve
         value!(1e300),
         value!(5e-324),
         value!(0.123_456_789_012_345_68),
+        // A fast parser that is not exact misses these by the last bit.
+        value!(31.245_270_191_439_438),
+        value!(121.487_919_511_619_45),
         value!(false),
         value!({}),
         value!([]),

@@ -1,0 +1,267 @@
+//! A store that is sound but for one breach.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+pub use cqrs_core::*;
+pub use cqrs_memory::MemoryStore;
+use cqrs_testing::StoreFactory;
+
+use crate::ledger::Ledger;
+
+/// The answer to a batch.
+pub type Answers = Result<Vec<Result<Appended, AppendError>>, StoreError>;
+
+/// How many operations a rule may ask of a store. More means that it was led round in a circle; it then waits
+/// for ever, and its time runs out.
+const MANY: u64 = 100_000;
+
+/// What a store does wrong. Everything that is not overridden is done by the sound store.
+#[async_trait]
+pub trait Breach: Send + Sync + 'static {
+    async fn append(&self, store: &MemoryStore, batch: Vec<Append>) -> Answers {
+        store.append(batch).await
+    }
+
+    async fn receipts(
+        &self,
+        store: &MemoryStore,
+        commands: &[CommandId],
+    ) -> Result<Vec<Option<Appended>>, StoreError> {
+        store.receipts(commands).await
+    }
+
+    async fn read_stream(
+        &self,
+        store: &MemoryStore,
+        stream: &StreamId,
+        read: StreamRead,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        store.read_stream(stream, read).await
+    }
+
+    async fn read_log(
+        &self,
+        store: &MemoryStore,
+        after: Position,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> Result<LogPage, StoreError> {
+        store.read_log(after, filter, limit).await
+    }
+
+    async fn head(&self, store: &MemoryStore) -> Result<Position, StoreError> {
+        store.head().await
+    }
+
+    async fn wait_beyond(&self, store: &MemoryStore, after: Position) -> Result<Position, StoreError> {
+        store.wait_beyond(after).await
+    }
+
+    async fn close(&self, store: &MemoryStore) {
+        store.close().await;
+    }
+
+    async fn checkpoint(&self, store: &MemoryStore, process: &str) -> Result<Position, StoreError> {
+        store.checkpoint(process).await
+    }
+
+    async fn instances(
+        &self,
+        store: &MemoryStore,
+        process: &str,
+        ids: &[InstanceId],
+    ) -> Result<Vec<Option<InstanceRecord>>, StoreError> {
+        store.instances(process, ids).await
+    }
+
+    async fn commit_step(&self, store: &MemoryStore, step: ProcessStep) -> Result<(), StepError> {
+        store.commit_step(step).await
+    }
+
+    async fn due_tasks(
+        &self,
+        store: &MemoryStore,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StoreError> {
+        store.due_tasks(now, limit).await
+    }
+
+    async fn next_due(
+        &self,
+        store: &MemoryStore,
+        after: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        store.next_due(after).await
+    }
+
+    async fn settle_tasks(
+        &self,
+        store: &MemoryStore,
+        outcomes: Vec<(CommandId, OutboxOutcome)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        store.settle_tasks(outcomes, at).await
+    }
+
+    async fn chain(&self, store: &MemoryStore, correlation: CorrelationId) -> Result<Chain, StoreError> {
+        store.chain(correlation).await
+    }
+
+    async fn prune_tasks(&self, store: &MemoryStore, done_before: Timestamp) -> Result<u64, StoreError> {
+        store.prune_tasks(done_before).await
+    }
+
+    /// Where the breach wants every step that was taken, and every outcome, written down.
+    fn ledger(&self) -> Option<&Ledger> {
+        None
+    }
+
+    /// The breach of another handle on the same data; none means that the handles share this one.
+    fn again(&self) -> Option<Arc<dyn Breach>> {
+        None
+    }
+
+    /// The data after a restart.
+    async fn reopen(&self, store: &MemoryStore) -> MemoryStore {
+        store.clone()
+    }
+}
+
+/// No breach at all.
+pub struct Whole;
+
+impl Breach for Whole {}
+
+/// A store with a breach.
+pub struct Broken {
+    store: MemoryStore,
+    breach: Arc<dyn Breach>,
+    asked: AtomicU64,
+}
+
+impl Broken {
+    async fn store(&self) -> &MemoryStore {
+        if self.asked.fetch_add(1, Ordering::Relaxed) > MANY {
+            pending::<()>().await;
+        }
+        &self.store
+    }
+}
+
+/// Makes stores with a breach.
+pub struct Factory(pub fn() -> Arc<dyn Breach>);
+
+#[async_trait]
+impl StoreFactory for Factory {
+    type Store = Broken;
+
+    async fn make(&self) -> Broken {
+        Broken { store: MemoryStore::new(), breach: (self.0)(), asked: AtomicU64::default() }
+    }
+
+    async fn again(&self, store: &Broken) -> Broken {
+        let breach = store.breach.again().unwrap_or_else(|| Arc::clone(&store.breach));
+        Broken { store: store.store.clone(), breach, asked: AtomicU64::default() }
+    }
+
+    async fn reopen(&self, store: Broken) -> Broken {
+        let reopened = store.breach.reopen(&store.store).await;
+        store.close().await;
+        Broken { store: reopened, breach: Arc::clone(&store.breach), asked: AtomicU64::default() }
+    }
+}
+
+#[async_trait]
+impl EventStore for Broken {
+    async fn append(&self, batch: Vec<Append>) -> Answers {
+        self.breach.append(self.store().await, batch).await
+    }
+
+    async fn receipts(&self, commands: &[CommandId]) -> Result<Vec<Option<Appended>>, StoreError> {
+        self.breach.receipts(self.store().await, commands).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        read: StreamRead,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.breach.read_stream(self.store().await, stream, read).await
+    }
+
+    async fn read_log(
+        &self,
+        after: Position,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> Result<LogPage, StoreError> {
+        self.breach.read_log(self.store().await, after, filter, limit).await
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        self.breach.head(self.store().await).await
+    }
+
+    async fn wait_beyond(&self, after: Position) -> Result<Position, StoreError> {
+        self.breach.wait_beyond(self.store().await, after).await
+    }
+
+    async fn close(&self) {
+        self.breach.close(&self.store).await;
+    }
+}
+
+#[async_trait]
+impl ProcessStore for Broken {
+    async fn checkpoint(&self, process: &str) -> Result<Position, StoreError> {
+        self.breach.checkpoint(self.store().await, process).await
+    }
+
+    async fn instances(
+        &self,
+        process: &str,
+        ids: &[InstanceId],
+    ) -> Result<Vec<Option<InstanceRecord>>, StoreError> {
+        self.breach.instances(self.store().await, process, ids).await
+    }
+
+    async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError> {
+        let (cause, tasks) = (step.cause.clone(), step.tasks.clone());
+        self.breach.commit_step(self.store().await, step).await?;
+        if let Some(ledger) = self.breach.ledger() {
+            ledger.step(&cause, tasks);
+        }
+        Ok(())
+    }
+
+    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.breach.due_tasks(self.store().await, now, limit).await
+    }
+
+    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.breach.next_due(self.store().await, after).await
+    }
+
+    async fn settle_tasks(
+        &self,
+        outcomes: Vec<(CommandId, OutboxOutcome)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if let Some(ledger) = self.breach.ledger() {
+            ledger.settle(&outcomes);
+        }
+        self.breach.settle_tasks(self.store().await, outcomes, at).await
+    }
+
+    async fn chain(&self, correlation: CorrelationId) -> Result<Chain, StoreError> {
+        self.breach.chain(self.store().await, correlation).await
+    }
+
+    async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
+        self.breach.prune_tasks(self.store().await, done_before).await
+    }
+}
