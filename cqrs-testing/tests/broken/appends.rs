@@ -540,7 +540,7 @@ proofs! {
         batch::earlier_events_of_the_batch_count,
         expected::one_of_racing_writers_wins,
         others::one_of_racing_handles_wins;
-    WritesStreamByStream: x::x;
+    WritesStreamByStream: append::racing_appends_to_the_same_streams_do_not_mix;
     EmptyWritesMakeStreams:
         expected::a_write_without_events_makes_no_stream,
         expected::expectations_are_checked_without_events,

@@ -241,6 +241,8 @@ proofs! {
         others::closing_keeps_what_was_acknowledged,
         others::closing_leaves_other_handles_open;
     ForgetsEverythingAtARestart:
+        process_restart::checkpoint_and_instances_survive_a_restart,
+        process_restart::the_outbox_survives_a_restart,
         restart::events_survive_a_restart,
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
@@ -248,14 +250,21 @@ proofs! {
         restart::versions_and_positions_go_on_after_a_restart,
         restart::waits_work_after_a_restart;
     LosesTheLastEventAtARestart:
+        process_restart::checkpoint_and_instances_survive_a_restart,
+        process_restart::the_outbox_survives_a_restart,
         restart::events_survive_a_restart,
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
         restart::restarts_neither_lose_nor_add,
         restart::versions_and_positions_go_on_after_a_restart,
         restart::waits_work_after_a_restart;
-    KeepsOnlyEventsAtARestart: restart::receipts_survive_a_restart;
+    KeepsOnlyEventsAtARestart:
+        process_restart::checkpoint_and_instances_survive_a_restart,
+        process_restart::the_outbox_survives_a_restart,
+        restart::receipts_survive_a_restart;
     RepeatsTheLastEventAtARestart:
+        process_restart::checkpoint_and_instances_survive_a_restart,
+        process_restart::the_outbox_survives_a_restart,
         restart::events_survive_a_restart,
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
