@@ -84,7 +84,7 @@ fn specification() -> String {
 
 /// The doc comment of a rule, in a line.
 fn sentence(source: &str, rule: &str) -> String {
-    let head = format!("pub(crate) async fn {rule}<");
+    let head = format!("pub async fn {rule}<");
     let end = source.find(&head).unwrap();
     let mut lines: Vec<_> =
         source[..end].lines().rev().take_while(|line| line.starts_with("///")).collect();

@@ -78,6 +78,7 @@ macro_rules! stumbles {
                 Some(&self.ledger)
             }
 
+            #[allow(unused_mut, reason = "some breaches change the outcomes")]
             async fn settle_tasks(
                 &self,
                 store: &MemoryStore,

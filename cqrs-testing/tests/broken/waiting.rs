@@ -25,7 +25,10 @@ waits! {
         store.wait_beyond(after.max(store.head().await?)).await
     }
     /// Tells the position that was waited for in place of the head.
-    TellsAnOldHead: store, after => { store.wait_beyond(after).await.map(|_| after) }
+    TellsAnOldHead: store, after => {
+        store.wait_beyond(after).await?;
+        Ok(after)
+    }
     /// Lets who waits go on waiting when the store is closed.
     WaitsBeyondTheEnd: store, after => {
         match store.wait_beyond(after).await {
