@@ -264,7 +264,8 @@ macro_rules! rules {
 /// Makes a named test for each rule of the contract.
 ///
 /// A backend that cannot have what a family is about says so: the tests of that family are there, and are
-/// ignored for the reason given. Only `restart` and `others` can be lacked.
+/// ignored for the reason given. Only `restart` and `others` can be lacked; who lacks `restart` lacks
+/// `process_restart` too.
 ///
 /// ```ignore
 /// cqrs_testing::store_contract!(MyStoreFactory);
@@ -281,6 +282,9 @@ macro_rules! store_contract {
     };
     (@family restart $factory:expr, { restart $why:literal $($rest:tt)* } $rules:tt) => {
         $crate::store_contract!(@rules restart $factory, [ignore = $why] $rules);
+    };
+    (@family process_restart $factory:expr, { restart $why:literal $($rest:tt)* } $rules:tt) => {
+        $crate::store_contract!(@rules process_restart $factory, [ignore = $why] $rules);
     };
     (@family others $factory:expr, { others $why:literal $($rest:tt)* } $rules:tt) => {
         $crate::store_contract!(@rules others $factory, [ignore = $why] $rules);

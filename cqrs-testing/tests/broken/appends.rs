@@ -72,10 +72,10 @@ appends! {
         answers.iter_mut().flatten().for_each(|answer| answer.versions.reverse());
         Ok(answers)
     }
-    /// Tells versions in an order of its own.
-    TellsVersionsSorted: store, batch => {
+    /// Tells versions from the last write to the first.
+    TellsVersionsReversed: store, batch => {
         let mut answers = store.append(batch).await?;
-        answers.iter_mut().flatten().for_each(|answer| answer.versions.sort());
+        answers.iter_mut().flatten().for_each(|answer| answer.versions.reverse());
         Ok(answers)
     }
     /// Tells the position of the first event.
@@ -429,7 +429,9 @@ proofs! {
     ReversesWrites:
         append::an_append_lies_in_the_log_in_the_order_of_its_writes,
         limits::an_append_has_a_most_of_events;
-    TellsVersionsSorted: append::racing_appends_to_the_same_streams_do_not_mix;
+    TellsVersionsReversed:
+        append::a_write_without_events_guards_the_others,
+        append::an_append_to_several_streams_is_stored_whole;
     TellsTheFirstPosition:
         append::an_answer_tells_version_position_and_count,
         append::an_append_to_several_streams_is_stored_whole,
@@ -540,7 +542,7 @@ proofs! {
         batch::earlier_events_of_the_batch_count,
         expected::one_of_racing_writers_wins,
         others::one_of_racing_handles_wins;
-    WritesStreamByStream: x::x;
+    WritesStreamByStream: append::racing_appends_to_the_same_streams_do_not_mix;
     EmptyWritesMakeStreams:
         expected::a_write_without_events_makes_no_stream,
         expected::expectations_are_checked_without_events,

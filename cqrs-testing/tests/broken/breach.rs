@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-pub use cqrs_core::*;
-pub use cqrs_memory::MemoryStore;
+pub(crate) use cqrs_core::*;
+pub(crate) use cqrs_memory::MemoryStore;
 use cqrs_testing::StoreFactory;
 
 use crate::ledger::Ledger;
 
 /// The answer to a batch.
-pub type Answers = Result<Vec<Result<Appended, AppendError>>, StoreError>;
+pub(crate) type Answers = Result<Vec<Result<Appended, AppendError>>, StoreError>;
 
 /// How many operations a rule may ask of a store. More means that it was led round in a circle; it then waits
 /// for ever, and its time runs out.
@@ -20,7 +20,7 @@ const MANY: u64 = 100_000;
 
 /// What a store does wrong. Everything that is not overridden is done by the sound store.
 #[async_trait]
-pub trait Breach: Send + Sync + 'static {
+pub(crate) trait Breach: Send + Sync + 'static {
     async fn append(&self, store: &MemoryStore, batch: Vec<Append>) -> Answers {
         store.append(batch).await
     }
@@ -132,12 +132,12 @@ pub trait Breach: Send + Sync + 'static {
 }
 
 /// No breach at all.
-pub struct Whole;
+pub(crate) struct Whole;
 
 impl Breach for Whole {}
 
 /// A store with a breach.
-pub struct Broken {
+pub(crate) struct Broken {
     store: MemoryStore,
     breach: Arc<dyn Breach>,
     asked: AtomicU64,
@@ -153,7 +153,7 @@ impl Broken {
 }
 
 /// Makes stores with a breach.
-pub struct Factory(pub fn() -> Arc<dyn Breach>);
+pub(crate) struct Factory(pub(crate) fn() -> Arc<dyn Breach>);
 
 #[async_trait]
 impl StoreFactory for Factory {

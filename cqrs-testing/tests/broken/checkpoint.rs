@@ -170,7 +170,11 @@ impl Breach for CachesTheCheckpoint {
 proofs! {
     BeginsAtOne: checkpoint::a_checkpoint_is_zero_at_first, checkpoint::a_step_from_elsewhere_is_fenced;
     SkipsIdleSteps: checkpoint::a_checkpoint_is_kept_exactly, checkpoint::a_checkpoint_is_seen_by_other_handles, checkpoint::a_step_from_elsewhere_is_fenced, checkpoint::a_step_moves_the_checkpoint, checkpoint::checkpoints_do_not_mix, checkpoint::of_two_racing_steps_one_is_fenced;
-    IgnoresTheCheckpoint: checkpoint::a_step_from_elsewhere_is_fenced, checkpoint::of_two_racing_steps_one_is_fenced, steps::a_fenced_step_changes_nothing;
+    IgnoresTheCheckpoint:
+        checkpoint::a_step_from_elsewhere_is_fenced,
+        checkpoint::of_two_racing_steps_one_is_fenced,
+        process_restart::checkpoint_and_instances_survive_a_restart,
+        steps::a_fenced_step_changes_nothing;
     TakesStepsFromBeyond: checkpoint::a_step_from_elsewhere_is_fenced;
     ComparesBeforeItSets: checkpoint::of_two_racing_steps_one_is_fenced;
     FoldsTheCaseOfNames: checkpoint::checkpoints_do_not_mix, instances::instances_of_processes_do_not_mix;

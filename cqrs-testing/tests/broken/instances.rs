@@ -195,10 +195,12 @@ proofs! {
     MergesStates: instances::a_later_state_replaces_the_earlier;
     ForgetsTombstones:
         instances::a_finished_instance_stays,
+        process_restart::checkpoint_and_instances_survive_a_restart,
         steps::a_step_changes_all_of_its_parts,
         steps::a_step_of_a_task_makes_it_done;
     ForgetsThatInstancesAreFinished:
         instances::a_finished_instance_stays,
+        process_restart::checkpoint_and_instances_survive_a_restart,
         steps::a_step_changes_all_of_its_parts,
         steps::a_step_of_a_task_makes_it_done;
     SharesInstances: instances::instances_of_processes_do_not_mix;

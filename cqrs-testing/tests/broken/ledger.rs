@@ -6,11 +6,11 @@ use crate::breach::*;
 
 /// What was asked for, and what became of it.
 #[derive(Default)]
-pub struct Ledger(Mutex<Vec<OutboxEntry>>);
+pub(crate) struct Ledger(Mutex<Vec<OutboxEntry>>);
 
 impl Ledger {
     /// Writes down a step that was taken.
-    pub fn step(&self, cause: &StepCause, tasks: Vec<OutboxEntry>) {
+    pub(crate) fn step(&self, cause: &StepCause, tasks: Vec<OutboxEntry>) {
         let mut entries = self.0.lock().unwrap();
         for task in tasks {
             if entries.iter().all(|entry| entry.id != task.id) {
@@ -25,7 +25,7 @@ impl Ledger {
     }
 
     /// Writes down outcomes of pending tasks.
-    pub fn settle(&self, outcomes: &[(CommandId, OutboxOutcome)]) {
+    pub(crate) fn settle(&self, outcomes: &[(CommandId, OutboxOutcome)]) {
         let mut entries = self.0.lock().unwrap();
         for (id, outcome) in outcomes {
             let pending = |entry: &&mut OutboxEntry| entry.id == *id && entry.state == OutboxState::Pending;
@@ -50,22 +50,22 @@ impl Ledger {
     }
 
     /// All tasks that were ever asked for, in order.
-    pub fn entries(&self) -> Vec<OutboxEntry> {
+    pub(crate) fn entries(&self) -> Vec<OutboxEntry> {
         self.0.lock().unwrap().clone()
     }
 
     /// How many tasks are so.
-    pub fn count(&self, counts: impl Fn(&OutboxEntry) -> bool) -> u64 {
+    pub(crate) fn count(&self, counts: impl Fn(&OutboxEntry) -> bool) -> u64 {
         self.entries().into_iter().filter(counts).count() as u64
     }
 }
 
 /// Whether a task is a command.
-pub fn is_command(entry: &OutboxEntry) -> bool {
+pub(crate) fn is_command(entry: &OutboxEntry) -> bool {
     matches!(entry.task, OutboxTask::Command(_))
 }
 
 /// Whether a task belongs to a causal chain.
-pub fn is_of(entry: &OutboxEntry, chain: CorrelationId) -> bool {
+pub(crate) fn is_of(entry: &OutboxEntry, chain: CorrelationId) -> bool {
     entry.metadata.correlation_id == Some(chain)
 }

@@ -78,6 +78,7 @@ macro_rules! stumbles {
                 Some(&self.ledger)
             }
 
+            #[allow(unused_mut, reason = "some breaches change the outcomes")]
             async fn settle_tasks(
                 &self,
                 store: &MemoryStore,
@@ -312,12 +313,17 @@ proofs! {
     DoesNotCountPrunedTasks:
         outcomes::a_pruning_forgets_what_was_done_before,
         outcomes::done_is_final,
+        process_restart::the_outbox_survives_a_restart,
         steps::a_task_of_a_step_is_done_when_the_step_was_made;
-    PrunesPendingTasks: chain::a_pruned_task_leaves_the_chain, outcomes::a_pruning_leaves_what_is_not_done;
+    PrunesPendingTasks:
+        chain::a_pruned_task_leaves_the_chain,
+        outcomes::a_pruning_leaves_what_is_not_done,
+        process_restart::the_outbox_survives_a_restart;
     NeverPrunes:
         chain::a_pruned_task_leaves_the_chain,
         outcomes::a_pruning_forgets_what_was_done_before,
         outcomes::done_is_final,
+        process_restart::the_outbox_survives_a_restart,
         steps::a_task_of_a_step_is_done_when_the_step_was_made;
     PrunesParkedTasks: outcomes::a_pruning_leaves_what_is_not_done;
     ParksTwice: outcomes::done_is_final;

@@ -12,19 +12,19 @@ use crate::breach::{Breach, Factory};
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A broken store, and the rules that reject it.
-pub struct Proof {
-    pub name: &'static str,
-    pub make: fn() -> Arc<dyn Breach>,
-    pub rejected_by: &'static [&'static str],
+pub(crate) struct Proof {
+    pub(crate) name: &'static str,
+    pub(crate) make: fn() -> Arc<dyn Breach>,
+    pub(crate) rejected_by: &'static [&'static str],
 }
 
 impl Proof {
-    pub fn lists(&self, rule: &str) -> bool {
+    pub(crate) fn lists(&self, rule: &str) -> bool {
         self.rejected_by.contains(&rule)
     }
 
     /// Runs all rules, and checks that exactly those listed reject the store.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let rejecting = rejecting(self.make);
         let mut found: Vec<_> = rejecting.iter().map(|(rule, _)| *rule).collect();
         let mut wanted = self.rejected_by.to_vec();
@@ -38,7 +38,7 @@ impl Proof {
 macro_rules! proofs {
     ($($breach:ident: $($rule:path),+;)*) => {
         /// The proofs of these stores.
-        pub const PROOFS: &[$crate::proofs::Proof] = &[$($crate::proofs::Proof {
+        pub(crate) const PROOFS: &[$crate::proofs::Proof] = &[$($crate::proofs::Proof {
             name: stringify!($breach),
             make: || std::sync::Arc::new($breach::default()),
             rejected_by: &[$(stringify!($rule)),+],
@@ -58,14 +58,14 @@ macro_rules! proofs {
 pub(crate) use proofs;
 
 /// All proofs.
-pub fn all() -> impl Iterator<Item = &'static Proof> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Proof> {
     crate::PROOFS.iter().copied().flatten()
 }
 
 macro_rules! list {
     ({} $($family:ident { $($rule:ident)* })*) => {
         /// The names of all rules.
-        pub fn rules() -> Vec<&'static str> {
+        pub(crate) fn rules() -> Vec<&'static str> {
             vec![$($(concat!(stringify!($family), "::", stringify!($rule)),)*)*]
         }
 
@@ -79,7 +79,7 @@ macro_rules! list {
 cqrs_testing::rules!(list,);
 
 /// The rules that reject a store, and what they say of it.
-pub fn rejecting(make: fn() -> Arc<dyn Breach>) -> Vec<(&'static str, Violation)> {
+pub(crate) fn rejecting(make: fn() -> Arc<dyn Breach>) -> Vec<(&'static str, Violation)> {
     let named = rules().into_iter().zip(verdicts(&Factory(make)));
     named.filter_map(|(rule, verdict)| verdict.err().map(|violation| (rule, violation))).collect()
 }

@@ -255,6 +255,7 @@ proofs! {
     FencedStepMovesTheCheckpoint:
         checkpoint::a_step_from_elsewhere_is_fenced,
         checkpoint::of_two_racing_steps_one_is_fenced,
+        process_restart::checkpoint_and_instances_survive_a_restart,
         steps::a_fenced_step_changes_nothing;
     LeavesTheTaskOfAStepPending:
         chain::a_task_done_by_a_step_leaves_the_chain,

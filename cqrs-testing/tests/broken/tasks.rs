@@ -270,6 +270,7 @@ proofs! {
     LimitsBeforeItFilters: tasks::due_tasks_keep_to_the_limit;
     GivesTasksOutOnce:
         outcomes::a_pruning_leaves_what_is_not_done,
+        process_restart::the_outbox_survives_a_restart,
         steps::a_task_asked_for_again_is_left_as_it_is,
         task_order::a_future_command_holds_up_nobody,
         task_order::a_retried_command_holds_up_its_instance,

@@ -5,10 +5,13 @@ use std::sync::Mutex;
 use crate::breach::*;
 
 /// The end of time.
-pub const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
+pub(crate) const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
 /// The step with a cause that holds, so that it cannot be fenced.
-pub async fn unfenced(store: &MemoryStore, mut step: ProcessStep) -> Result<ProcessStep, StoreError> {
+pub(crate) async fn unfenced(
+    store: &MemoryStore,
+    mut step: ProcessStep,
+) -> Result<ProcessStep, StoreError> {
     let checkpoint = store.checkpoint(&step.process).await?;
     let to = match step.cause {
         StepCause::Events { to, .. } => to,
@@ -19,45 +22,44 @@ pub async fn unfenced(store: &MemoryStore, mut step: ProcessStep) -> Result<Proc
 }
 
 /// The step without what it changes beside its cause.
-pub fn bare(step: &ProcessStep) -> ProcessStep {
+pub(crate) fn bare(step: &ProcessStep) -> ProcessStep {
     ProcessStep { instances: vec![], tasks: vec![], ..step.clone() }
 }
 
 /// Whether a task is pending, and nothing holds it up.
-pub async fn is_pending(store: &MemoryStore, id: CommandId) -> Result<bool, StoreError> {
+pub(crate) async fn is_pending(store: &MemoryStore, id: CommandId) -> Result<bool, StoreError> {
     Ok(store.due_tasks(NEVER, usize::MAX).await?.iter().any(|task| task.id == id))
 }
 
 /// The tasks that were asked for.
 #[derive(Default)]
-pub struct Asked(Mutex<Vec<OutboxEntry>>);
+pub(crate) struct Asked(Mutex<Vec<OutboxEntry>>);
 
 impl Asked {
-    pub fn note(&self, tasks: &[OutboxEntry]) {
+    pub(crate) fn note(&self, tasks: &[OutboxEntry]) {
         self.0.lock().unwrap().extend_from_slice(tasks);
     }
 
     /// The task as it was asked for last.
-    pub fn last(&self, id: CommandId) -> Option<OutboxEntry> {
+    pub(crate) fn last(&self, id: CommandId) -> Option<OutboxEntry> {
         self.0.lock().unwrap().iter().rfind(|task| task.id == id).cloned()
     }
 
-    pub fn all(&self) -> Vec<OutboxEntry> {
+    pub(crate) fn all(&self) -> Vec<OutboxEntry> {
         self.0.lock().unwrap().clone()
-    }
-
-    pub fn forget(&self, id: CommandId) {
-        self.0.lock().unwrap().retain(|task| task.id != id);
     }
 }
 
 /// Appends one append alone.
-pub async fn one(store: &MemoryStore, append: Append) -> Result<Result<Appended, AppendError>, StoreError> {
+pub(crate) async fn one(
+    store: &MemoryStore,
+    append: Append,
+) -> Result<Result<Appended, AppendError>, StoreError> {
     Ok(store.append(vec![append]).await?.remove(0))
 }
 
 /// At which version a stream is.
-pub async fn version(store: &MemoryStore, stream: &StreamId) -> Result<Version, StoreError> {
+pub(crate) async fn version(store: &MemoryStore, stream: &StreamId) -> Result<Version, StoreError> {
     let last = store.read_stream(stream, StreamRead::backward(Version::new(u64::MAX), 1)).await?;
     Ok(last.first().map_or(Version::new(0), |event| event.version))
 }

@@ -25,7 +25,10 @@ waits! {
         store.wait_beyond(after.max(store.head().await?)).await
     }
     /// Tells the position that was waited for in place of the head.
-    TellsAnOldHead: store, after => { store.wait_beyond(after).await.map(|_| after) }
+    TellsAnOldHead: store, after => {
+        store.wait_beyond(after).await?;
+        Ok(after)
+    }
     /// Lets who waits go on waiting when the store is closed.
     WaitsBeyondTheEnd: store, after => {
         match store.wait_beyond(after).await {
@@ -241,6 +244,8 @@ proofs! {
         others::closing_keeps_what_was_acknowledged,
         others::closing_leaves_other_handles_open;
     ForgetsEverythingAtARestart:
+        process_restart::checkpoint_and_instances_survive_a_restart,
+        process_restart::the_outbox_survives_a_restart,
         restart::events_survive_a_restart,
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
@@ -248,14 +253,21 @@ proofs! {
         restart::versions_and_positions_go_on_after_a_restart,
         restart::waits_work_after_a_restart;
     LosesTheLastEventAtARestart:
+        process_restart::checkpoint_and_instances_survive_a_restart,
+        process_restart::the_outbox_survives_a_restart,
         restart::events_survive_a_restart,
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
         restart::restarts_neither_lose_nor_add,
         restart::versions_and_positions_go_on_after_a_restart,
         restart::waits_work_after_a_restart;
-    KeepsOnlyEventsAtARestart: restart::receipts_survive_a_restart;
+    KeepsOnlyEventsAtARestart:
+        process_restart::checkpoint_and_instances_survive_a_restart,
+        process_restart::the_outbox_survives_a_restart,
+        restart::receipts_survive_a_restart;
     RepeatsTheLastEventAtARestart:
+        process_restart::checkpoint_and_instances_survive_a_restart,
+        process_restart::the_outbox_survives_a_restart,
         restart::events_survive_a_restart,
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
