@@ -54,6 +54,8 @@ changes_appends! {
     ChecksTheFirstStreamOnly: append => {
         append.writes.iter_mut().skip(1).for_each(|write| write.expected = ExpectedVersion::Any);
     }
+    /// Judges an append by its version alone.
+    IgnoresWhatAnAppendRestsOn: append => { append.rests_on_previous = false; }
     /// Stores the events of an append from the last to the first.
     ReversesEvents: append => { append.writes.iter_mut().for_each(|write| write.events.reverse()); }
     /// Stores the last event of an append only.
@@ -261,7 +263,7 @@ appends! {
             let mut whole = Appended { versions: vec![], position: Position::ZERO, events: 0, duplicate: false };
             for write in append.writes {
                 let write = StreamWrite { expected: ExpectedVersion::Any, ..write };
-                let part = Append { writes: vec![write], receipt: None, recorded_at: append.recorded_at };
+                let part = Append { writes: vec![write], receipt: None, recorded_at: append.recorded_at, rests_on_previous: false };
                 if let Ok(part) = one(store, part).await? {
                     whole.versions.extend(part.versions);
                     (whole.position, whole.events) = (part.position, whole.events + part.events);
@@ -306,6 +308,9 @@ impl Breach for EmptyWritesMakeStreams {
 }
 
 proofs! {
+    IgnoresWhatAnAppendRestsOn:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on;
     AcceptsStaleAppends:
         append::a_write_without_events_guards_the_others,
         append::an_append_to_several_streams_is_refused_whole,
@@ -331,6 +336,7 @@ proofs! {
         others::a_stale_handle_is_refused,
         restart::expected_versions_hold_over_a_restart;
     TakesExactZeroForAny:
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         batch::earlier_events_of_the_batch_count,
         expected::expectations_are_checked_without_events,
         expected::expectations_of_a_stream_with_events,
@@ -482,6 +488,8 @@ proofs! {
         append::a_write_without_events_guards_the_others,
         append::an_append_to_several_streams_is_refused_whole,
         batch::a_refused_append_leaves_the_others,
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         batch::answers_are_in_the_order_of_the_batch,
         batch::earlier_events_of_the_batch_count,
         batch::refused_events_do_not_count,
@@ -500,9 +508,13 @@ proofs! {
     StoresHalfOfARefusedAppend:
         append::a_write_without_events_guards_the_others,
         append::an_append_to_several_streams_is_refused_whole,
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         positions::a_refused_append_leaves_no_gap;
     LosesTheRestOfABatchAfterAConflict:
         batch::a_refused_append_leaves_the_others,
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         batch::answers_are_in_the_order_of_the_batch,
         batch::earlier_events_of_the_batch_count,
         batch::refused_events_do_not_count,
@@ -513,17 +525,23 @@ proofs! {
         limits::an_invalid_append_leaves_its_stream,
         receipts::a_refused_append_leaves_no_receipt;
     JudgesTheBatchAtItsBeginning:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         batch::an_append_without_events_sees_the_batch_before_it,
         batch::appends_of_a_batch_can_be_chained,
         batch::earlier_events_of_the_batch_count,
         receipts::a_repetition_in_the_same_batch_changes_nothing;
     CountsRefusedEvents:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         batch::earlier_events_of_the_batch_count,
         batch::refused_events_do_not_count,
         limits::an_invalid_append_leaves_its_stream,
         receipts::a_refused_append_leaves_no_receipt;
     AnswersInReverse:
         batch::a_refused_append_leaves_the_others,
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         batch::an_append_without_events_sees_the_batch_before_it,
         batch::answers_are_in_the_order_of_the_batch,
         batch::appends_of_a_batch_can_be_chained,
@@ -537,13 +555,21 @@ proofs! {
         receipts::a_refused_append_leaves_no_receipt,
         receipts::a_repetition_in_the_same_batch_changes_nothing;
     FailsAtAnEmptyBatch: batch::an_empty_batch_has_no_answers;
-    CommitsABatchInPieces: batch::a_batch_is_seen_whole_or_not_at_all;
+    CommitsABatchInPieces:
+        batch::a_batch_is_seen_whole_or_not_at_all,
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on;
     JudgesBeforeItsTurn:
         batch::earlier_events_of_the_batch_count,
         expected::one_of_racing_writers_wins,
         others::one_of_racing_handles_wins;
-    WritesStreamByStream: append::racing_appends_to_the_same_streams_do_not_mix;
+    WritesStreamByStream:
+        append::racing_appends_to_the_same_streams_do_not_mix,
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on;
     EmptyWritesMakeStreams:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         expected::a_write_without_events_makes_no_stream,
         expected::expectations_are_checked_without_events,
         expected::expectations_of_a_missing_stream;

@@ -214,6 +214,7 @@ proofs! {
         append::racing_appends_to_the_same_streams_do_not_mix,
         append::versions_count_from_one_over_appends,
         batch::a_refused_append_leaves_the_others,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         batch::appends_of_a_batch_can_be_chained,
         expected::a_stale_writer_is_refused,
         expected::one_of_racing_writers_wins,

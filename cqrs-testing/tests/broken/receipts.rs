@@ -214,6 +214,7 @@ proofs! {
         receipts::a_repetition_in_the_same_batch_changes_nothing,
         restart::receipts_survive_a_restart;
     RepeatsReceiptedAppends:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
         others::one_of_repetitions_racing_by_two_handles_takes_effect,
         others::receipts_hold_between_handles,
         receipts::a_command_without_events_is_remembered,
@@ -232,16 +233,25 @@ proofs! {
         receipts::the_id_alone_makes_a_repetition,
         restart::receipts_survive_a_restart;
     ChecksTheVersionBeforeTheReceipt:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         others::receipts_hold_between_handles,
         receipts::a_command_without_events_is_remembered,
         receipts::a_receipt_comes_before_the_expected_version,
         receipts::a_repetition_in_the_same_batch_changes_nothing,
         restart::receipts_survive_a_restart;
-    ChecksTheLimitsBeforeTheReceipt: receipts::a_receipt_comes_before_the_limits;
+    ChecksTheLimitsBeforeTheReceipt:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
+        receipts::a_receipt_comes_before_the_limits;
     KeepsReceiptsOfRefusedAppends:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         receipts::a_refused_append_leaves_no_receipt,
         restart::receipts_survive_a_restart;
     LooksForTheReceiptBeforeItsTurn:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         others::one_of_repetitions_racing_by_two_handles_takes_effect,
         receipts::a_repetition_in_the_same_batch_changes_nothing,
         receipts::one_of_racing_repetitions_takes_effect;
@@ -250,6 +260,7 @@ proofs! {
         receipts::a_repeated_command_changes_nothing,
         receipts::a_repetition_in_the_same_batch_changes_nothing;
     HidesDuplicates:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
         others::one_of_repetitions_racing_by_two_handles_takes_effect,
         others::receipts_hold_between_handles,
         receipts::a_command_without_events_is_remembered,
@@ -260,15 +271,28 @@ proofs! {
         receipts::one_of_racing_repetitions_takes_effect,
         receipts::the_id_alone_makes_a_repetition,
         restart::receipts_survive_a_restart;
-    AcceptsOversizedEvents: limits::an_event_has_a_largest_size;
+    AcceptsOversizedEvents:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
+        limits::an_event_has_a_largest_size;
     AcceptsAnyEventType:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         limits::an_event_type_has_its_limits,
         limits::an_invalid_append_leaves_its_stream,
         positions::a_refused_append_leaves_no_gap,
         receipts::a_refused_append_leaves_no_receipt;
-    RefusesAThousandEvents: limits::an_append_has_a_most_of_events;
-    AcceptsAStreamTwice: limits::an_append_writes_a_stream_once;
+    RefusesAThousandEvents:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
+        limits::an_append_has_a_most_of_events;
+    AcceptsAStreamTwice:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
+        limits::an_append_writes_a_stream_once;
     StoresTheValidEvents:
+        batch::an_append_falls_with_the_duplicate_that_it_rests_on,
+        batch::an_append_falls_with_the_one_that_it_rests_on,
         limits::an_append_has_a_most_of_events,
         limits::an_event_has_a_largest_size,
         limits::an_event_type_has_its_limits,

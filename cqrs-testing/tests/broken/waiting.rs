@@ -138,7 +138,9 @@ async fn copy(store: &MemoryStore, keep: usize, twice: bool) -> MemoryStore {
     for RecordedEvent { stream, id, event_type, data, metadata, recorded_at, .. } in events {
         let events = vec![NewEvent { id, event_type, data, metadata }];
         let writes = vec![StreamWrite { stream, expected: ExpectedVersion::Any, events }];
-        copy.append(vec![Append { writes, receipt: None, recorded_at }]).await.unwrap();
+        copy.append(vec![Append { writes, receipt: None, recorded_at, rests_on_previous: false }])
+            .await
+            .unwrap();
     }
     copy
 }
