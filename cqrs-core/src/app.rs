@@ -54,6 +54,11 @@ impl App {
         self.0.subscribers.iter().map(|status| status.borrow().clone()).collect()
     }
 
+    /// How one subscriber is doing, as it changes; `None` when there is no subscriber of this name.
+    pub fn watch_status(&self, name: &str) -> Option<watch::Receiver<SubscriberStatus>> {
+        self.0.subscribers.iter().find(|status| status.borrow().name == name).cloned()
+    }
+
     /// The store that the application runs on.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.0.store

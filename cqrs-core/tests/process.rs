@@ -148,12 +148,7 @@ async fn an_unrouted_command_is_named_in_the_status_and_nothing_is_skipped() {
     let app = App::builder(store.clone()).router(router).process_manager::<Carry>().start().await.unwrap();
     app.dispatch(add("a", 5)).await.unwrap();
     app.dispatch(carry("a", "b", 3, "t1")).await.unwrap();
-    let error = loop {
-        if let SubscriberState::Retrying { error, .. } = app.status().remove(0).state {
-            break error;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    };
+    let error = failure(&app, "carry").await;
     assert!(error.starts_with("process manager \"carry\" asks for command \"Arrive\", which has no route"));
     assert!(store.checkpoint("carry").await.unwrap() < Position::new(2), "the event waits for its route");
 }

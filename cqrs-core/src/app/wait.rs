@@ -69,9 +69,8 @@ impl App {
 
     async fn reach_named(&self, names: &[String], position: Position) -> Consistency {
         for name in names {
-            let found = self.0.subscribers.iter().find(|status| status.borrow().name == name);
-            let Some(status) = found else { return Consistency::Stopped };
-            if !is_there(status.clone(), position).await {
+            let Some(status) = self.watch_status(name) else { return Consistency::Stopped };
+            if !is_there(status, position).await {
                 return Consistency::Stopped;
             }
         }

@@ -151,6 +151,17 @@ pub async fn stream(store: &dyn Store, pot: &str) -> Vec<RecordedEvent> {
     store.read_stream(&stream, StreamRead::forward(Version::new(1), 100_000)).await.unwrap()
 }
 
+/// Waits until a subscriber has failed, and tells with what.
+pub async fn failure(app: &App, name: &str) -> String {
+    let mut status = app.watch_status(name).unwrap();
+    let failing = |status: &SubscriberStatus| matches!(status.state, SubscriberState::Retrying { .. });
+    let SubscriberState::Retrying { error, .. } = status.wait_for(failing).await.unwrap().state.clone()
+    else {
+        unreachable!("that is what was waited for");
+    };
+    error
+}
+
 /// What goes wrong with an append.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
