@@ -244,3 +244,57 @@ fn what_is_unequal_to_itself_is_said_to_print_alike() {
     let said = says(|| Scenario::<Jar>::given([]).when(weigh).then([JarEvent::Weighed(f64::NAN)]));
     assert!(said.contains("they are not equal, though they print alike"), "{said}");
 }
+
+/// Equality looks past what the store forgets, so that only the state can tell.
+#[test]
+fn the_state_is_made_of_what_comes_back() {
+    #[derive(Debug, Serialize, Deserialize)]
+    enum NoteEvent {
+        Left {
+            #[serde(skip)]
+            text: String,
+        },
+    }
+    impl PartialEq for NoteEvent {
+        fn eq(&self, _: &Self) -> bool {
+            true
+        }
+    }
+    impl Event for NoteEvent {
+        const CATEGORY: &'static str = "note";
+    }
+    #[derive(Default)]
+    struct Note(String);
+    impl Aggregate for Note {
+        type Id = u8;
+        type Event = NoteEvent;
+        fn apply(&mut self, NoteEvent::Left { text }: &NoteEvent) {
+            self.0.clone_from(text);
+        }
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Read(u8);
+    impl Command for Read {
+        const NAME: &'static str = "Read";
+        type Aggregate = Note;
+        fn aggregate_id(&self) -> &u8 {
+            &self.0
+        }
+    }
+    #[derive(Debug, PartialEq)]
+    struct Says(String);
+    impl fmt::Display for Says {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.0)
+        }
+    }
+    impl Error for Says {}
+    impl Handle<Read> for Note {
+        type Error = Says;
+        fn handle(&self, _: &Read) -> Result<Vec<NoteEvent>, Says> {
+            Err(Says(self.0.clone()))
+        }
+    }
+    let left = NoteEvent::Left { text: "hello".to_owned() };
+    Scenario::<Note>::given([left]).when(Read(1)).then_err(Says(String::new()));
+}
