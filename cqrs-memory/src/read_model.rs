@@ -9,11 +9,11 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 /// A value that a projection writes and queries read. Cheap to clone; every clone is the same value.
 ///
-/// It begins as `T::default()` and is built from the log at each start. Readers see the fold of the log up to
-/// [`InMemory::position`], never half a batch.
+/// It begins as `T::default()`, or as [`InMemory::new`] says, and is built from the log at each start. Readers
+/// see the fold of the log up to [`InMemory::position`], never half a batch.
 ///
-/// A batch that fails may have changed the value already. The value is thrown away then and built anew from
-/// the beginning of the log, and readers see it grow again.
+/// A batch that fails may have changed the value already. The value is thrown away then: it begins again as it
+/// did the first time, at position zero, and is built anew from the log. Readers see it grow again.
 pub struct InMemory<T>(Arc<RwLock<Model<T>>>);
 
 /// A value, whose it is, and up to where it has come.
@@ -21,19 +21,33 @@ struct Model<T> {
     value: T,
     position: Position,
     projection: Option<String>,
+    /// Makes the value that is there before the first event.
+    beginning: Box<dyn Fn() -> T + Send + Sync>,
 }
 
 /// A batch under way. Readers wait until it has ended.
-pub struct MemoryTransaction<T: Default> {
+pub struct MemoryTransaction<T> {
     model: OwnedRwLockWriteGuard<Model<T>>,
     /// Whether somebody may have changed the value.
     touched: bool,
 }
 
-impl<T> InMemory<T> {
-    /// Begins with a value other than the default. After a failed batch the default takes its place.
+impl<T: Clone + Send + Sync + 'static> InMemory<T> {
+    /// Begins with a value other than the default, also when it begins again.
     pub fn new(value: T) -> Self {
-        Self(Arc::new(RwLock::new(Model { value, position: Position::ZERO, projection: None })))
+        Self::beginning(move || value.clone())
+    }
+}
+
+impl<T> InMemory<T> {
+    fn beginning(beginning: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        let model = Model {
+            value: beginning(),
+            position: Position::ZERO,
+            projection: None,
+            beginning: Box::new(beginning),
+        };
+        Self(Arc::new(RwLock::new(model)))
     }
 
     /// Lets a query look at the value.
@@ -47,9 +61,9 @@ impl<T> InMemory<T> {
     }
 }
 
-impl<T: Default> Default for InMemory<T> {
+impl<T: Default + 'static> Default for InMemory<T> {
     fn default() -> Self {
-        Self::new(T::default())
+        Self::beginning(T::default)
     }
 }
 
@@ -65,16 +79,16 @@ impl<T> fmt::Debug for InMemory<T> {
     }
 }
 
-impl<T: Default> fmt::Debug for MemoryTransaction<T> {
+impl<T> fmt::Debug for MemoryTransaction<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryTransaction").field("touched", &self.touched).finish_non_exhaustive()
     }
 }
 
-impl<T: Default> Drop for MemoryTransaction<T> {
+impl<T> Drop for MemoryTransaction<T> {
     fn drop(&mut self) {
         if self.touched {
-            self.model.value = T::default();
+            self.model.value = (self.model.beginning)();
             self.model.position = Position::ZERO;
         }
     }
@@ -91,7 +105,7 @@ struct Shared {
 }
 
 #[async_trait]
-impl<T: Default + Send + Sync + 'static> ReadModel for InMemory<T> {
+impl<T: Send + Sync + 'static> ReadModel for InMemory<T> {
     type Target = T;
     type Transaction = MemoryTransaction<T>;
 
@@ -165,6 +179,17 @@ mod tests {
         let numbers = InMemory::new(vec![1]);
         drop(numbers.begin().await.unwrap());
         assert_eq!(numbers.read(Clone::clone).await, [1]);
+    }
+
+    /// The default took the place of the beginning once: what a log came to depended on whether a batch failed.
+    #[tokio::test]
+    async fn what_starts_over_begins_as_it_did_before() {
+        let numbers = InMemory::new(vec![1]);
+        let mut batch = numbers.begin().await.unwrap();
+        InMemory::target(&mut batch).push(2);
+        drop(batch);
+        assert_eq!(numbers.read(Clone::clone).await, [1]);
+        assert_eq!(numbers.position().await, AT(0));
     }
 
     #[tokio::test]

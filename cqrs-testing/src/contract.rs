@@ -30,6 +30,7 @@ pub mod steps;
 pub mod task_order;
 pub mod tasks;
 pub mod waiting;
+pub mod width;
 
 use async_trait::async_trait;
 use cqrs_core::Store;
@@ -159,6 +160,9 @@ macro_rules! rules {
                 positions_are_dense_while_two_handles_write
                 closing_leaves_other_handles_open
                 closing_keeps_what_was_acknowledged
+            }
+            width {
+                versions_and_positions_outgrow_sixteen_bits
             }
             round_trip {
                 data_comes_back_to_the_byte

@@ -1,8 +1,12 @@
-//! Tests for those who build on `cqrs-core`: the contract that every store must keep.
+//! Tests for those who build on `cqrs-core`: scenarios of a domain, and the contract that every store must keep.
+//!
+//! A domain is tested with [`Scenario`]: given these events, when this command, then those events or that refusal.
 //!
 //! A backend's author writes a [`StoreFactory`] and one line, [`store_contract!`], and gets one named test for
 //! each rule of the contract.
 
 pub mod contract;
+mod scenario;
 
 pub use contract::{StoreFactory, Verdict, Violation};
+pub use scenario::{Decided, Scenario};

@@ -1,5 +1,7 @@
 //! Writing: what is appended, and what comes of it.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::{CommandId, ExpectedVersion, NewEvent, Position, StreamId, Timestamp, Version};
@@ -140,8 +142,9 @@ impl Append {
         if events > MAX_EVENTS_PER_APPEND {
             return Err(InvalidAppend::TooManyEvents(events));
         }
-        for (index, write) in self.writes.iter().enumerate() {
-            if self.writes[..index].iter().any(|earlier| earlier.stream == write.stream) {
+        let mut streams = HashSet::with_capacity(self.writes.len());
+        for write in &self.writes {
+            if !streams.insert(&write.stream) {
                 return Err(InvalidAppend::StreamTwice(write.stream.clone()));
             }
             for event in &write.events {

@@ -20,8 +20,8 @@ pub trait Projection: Send + Sync + 'static {
     /// What it writes to: a Rust value with `cqrs-memory`, a connection with a database.
     type Target: Send + 'static;
 
-    /// Makes ready what it writes to, such as tables. Runs at every start, before the first event, and
-    /// must do no harm when everything is there already.
+    /// Makes ready what it writes to, such as tables. Runs at every start, and whenever the read model begins
+    /// anew, before the first event; must do no harm when everything is there already.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ pub trait ReadModel: Send + Sync + 'static {
     /// What a projection writes to.
     type Target: Send + 'static;
 
-    /// A transaction under way. Dropping it leaves the read model as it was.
+    /// A transaction under way. Dropping it leaves the read model as it was, or lets it begin anew at zero.
     type Transaction: Send + 'static;
 
     /// Begins a transaction.
@@ -128,7 +128,13 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> Worker for ProjectionWorke
     }
 
     async fn checkpoint(&self) -> Result<Position, BoxError> {
-        Ok(self.read_model.checkpoint(P::NAME).await?)
+        let at = self.read_model.checkpoint(P::NAME).await?;
+        if at == Position::ZERO {
+            // A read model that begins anew, as a value in memory does after a failed batch, has lost what
+            // the setup of the start had made.
+            self.setup().await?;
+        }
+        Ok(at)
     }
 
     async fn work(&self, from: Position, page: LogPage) -> Result<(), BoxError> {

@@ -11,6 +11,7 @@ mod round_trip;
 mod shapes;
 mod trick;
 mod waiting;
+mod width;
 
 mod appends;
 mod chain;
@@ -25,6 +26,7 @@ mod tasks;
 const PROOFS: &[&[proofs::Proof]] = &[
     appends::PROOFS,
     waiting::PROOFS,
+    width::PROOFS,
     round_trip::PROOFS,
     receipts::PROOFS,
     reading::PROOFS,

@@ -24,7 +24,8 @@ proofs! {
         receipts::a_refused_append_leaves_no_receipt,
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
-        waiting::nothing_new_wakes_nobody;
+        waiting::nothing_new_wakes_nobody,
+        width::versions_and_positions_outgrow_sixteen_bits;
     IgnoresNoStream:
         batch::earlier_events_of_the_batch_count,
         expected::expectations_are_checked_without_events,
@@ -127,7 +128,8 @@ proofs! {
         round_trip::events_of_a_command_come_back,
         round_trip::long_data_comes_back_whole,
         round_trip::times_come_back_to_the_microsecond,
-        waiting::a_wait_for_the_past_ends_at_once;
+        waiting::a_wait_for_the_past_ends_at_once,
+        width::versions_and_positions_outgrow_sixteen_bits;
     ReversesWrites:
         append::an_append_lies_in_the_log_in_the_order_of_its_writes,
         limits::an_append_has_a_most_of_events;
