@@ -226,6 +226,55 @@ async fn a_panic_fails_its_command_alone() {
     assert_eq!(stream(&store, "a").await.len(), 3);
 }
 
+/// A panic outside `handle` and `apply` must not leave the aggregate without anybody who runs its turns.
+#[tokio::test]
+async fn an_aggregate_outlives_a_panic_in_its_default() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    static BROKEN: AtomicBool = AtomicBool::new(true);
+    struct Fragile;
+    impl Default for Fragile {
+        fn default() -> Self {
+            assert!(!BROKEN.load(Ordering::SeqCst), "default fell into the trap");
+            Self
+        }
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    enum FragileEvent {
+        Touched,
+    }
+    impl Event for FragileEvent {
+        const CATEGORY: &'static str = "fragile";
+    }
+    impl Aggregate for Fragile {
+        type Id = String;
+        type Event = FragileEvent;
+
+        fn apply(&mut self, _: &FragileEvent) {}
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct TouchIt(String);
+    impl Command for TouchIt {
+        const NAME: &'static str = "TouchIt";
+        type Aggregate = Fragile;
+
+        fn aggregate_id(&self) -> &String {
+            &self.0
+        }
+    }
+    impl Handle<TouchIt> for Fragile {
+        type Error = std::convert::Infallible;
+
+        fn handle(&self, _: &TouchIt) -> Result<Vec<FragileEvent>, Self::Error> {
+            Ok(vec![FragileEvent::Touched])
+        }
+    }
+    let app = app(&MemoryStore::new()).await;
+    let error = app.dispatch(TouchIt("a".into())).await.unwrap_err();
+    assert!(matches!(error, DispatchError::OutcomeUnknown { .. }), "{error:?}");
+    BROKEN.store(false, Ordering::SeqCst);
+    assert_eq!(app.dispatch(TouchIt("a".into())).await.unwrap().version, Version::new(1));
+}
+
 #[tokio::test]
 async fn a_caller_who_goes_away_does_not_stop_the_command() {
     let store = MemoryStore::new();

@@ -87,7 +87,7 @@ impl Dispatcher {
         let command_id = envelope.command_id;
         let answer = self.accept(command, envelope, wait).await?;
         answer.await.unwrap_or_else(|_| {
-            // Only the end of the runtime drops a turn before it has answered.
+            // A turn that panicked, or the end of the runtime, drops it before it is answered.
             let source = StoreError::OutcomeUnknown { source: "the turn was dropped".into() };
             Err(DispatchError::OutcomeUnknown { command_id, source: Arc::new(source) })
         })

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use futures::FutureExt;
+
 use super::dispatcher::Core;
 use super::job::{Failure, Job};
 use super::live::Live;
@@ -36,7 +38,12 @@ enum Outcome {
 /// Runs turns until nobody waits. There is one such task per live aggregate at a time.
 pub(super) async fn run<A: Aggregate>(core: Arc<Core>, live: Arc<Live<A>>) {
     while let Some(jobs) = live.next_turn(core.options.max_turn_commands) {
-        turn(&core, &live, jobs).await;
+        // What panics here is neither `handle` nor `apply`, but say a `Default` or a `Serialize`. The turn's
+        // commands are dropped unanswered, their state with them; the aggregate's next turn begins afresh.
+        if let Err(panic) = AssertUnwindSafe(turn(&core, &live, jobs)).catch_unwind().await {
+            let message = panic_message(&*panic);
+            tracing::error!(stream = %live.stream, %message, "a turn panicked");
+        }
     }
 }
 
@@ -61,6 +68,9 @@ async fn turn<A: Aggregate>(core: &Core, live: &Live<A>, mut jobs: Jobs<A>) {
         jobs = concluded.again;
         if concluded.intact {
             kept = Some(state);
+        }
+        if jobs.len() < waiting {
+            attempts = 0;
         }
         // A round that answers nobody has lost its first append to another process.
         if let Some(conflict) = concluded.conflict.filter(|_| jobs.len() == waiting) {
