@@ -7,6 +7,7 @@ mod job;
 mod live;
 mod options;
 mod outcome;
+mod ready;
 mod request;
 mod turn;
 

@@ -1,97 +1,120 @@
-//! Group commit: one task that turns whatever waits into one append.
+//! Group commit: one task that lets whatever is ready decide, and turns it into one append.
 
-use std::panic::AssertUnwindSafe;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::FutureExt;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use super::dispatcher::Core;
 use super::panic_message;
+use super::ready::{InFlight, Ready, ReadyQueue};
 use crate::{Append, AppendError, Appended, EventStore, StoreError};
 
-type Answers = Result<Vec<Result<Appended, AppendError>>, Arc<StoreError>>;
+/// What the store made of some appends, in their order.
+pub(super) type Answers = Result<Vec<Result<Appended, AppendError>>, Arc<StoreError>>;
 
-/// The appends of one turn, which stay together and in order.
-struct Group {
+/// The turns of one commit.
+#[derive(Default)]
+struct Batch {
+    turns: Vec<(usize, Arc<dyn Ready>, Box<dyn InFlight>)>,
     appends: Vec<Append>,
-    reply: oneshot::Sender<Answers>,
+    events: usize,
+    bytes: usize,
 }
 
-/// The way to the committer's task. The task ends when the last handle is gone.
-///
-/// The channel has no bound of its own: a turn waits for its answer, and the dispatcher bounds the
-/// commands under way.
-pub(crate) struct Committer {
-    groups: mpsc::UnboundedSender<Group>,
-}
-
-/// How much goes into one commit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BatchLimits {
-    pub(crate) events: usize,
-    pub(crate) bytes: usize,
-}
-
-impl Committer {
-    pub(crate) fn start<S: EventStore + ?Sized>(store: Arc<S>, limits: BatchLimits) -> Self {
-        let (groups, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(run(store, waiting, limits));
-        Self { groups }
-    }
-
-    /// Has a turn's appends committed with whatever else waits.
-    pub(crate) async fn commit(&self, appends: Vec<Append>) -> Answers {
-        let (reply, answers) = oneshot::channel();
-        let gone = || Err(Arc::new(StoreError::Closed));
-        if self.groups.send(Group { appends, reply }).is_err() {
-            return gone();
-        }
-        answers.await.unwrap_or_else(|_| gone())
-    }
-}
-
-async fn run<S: EventStore + ?Sized>(
-    store: Arc<S>,
-    mut waiting: mpsc::UnboundedReceiver<Group>,
-    limits: BatchLimits,
+/// Commits until the last handle of the queue is gone.
+pub(super) async fn run(
+    core: Arc<Core>,
+    queue: ReadyQueue,
+    mut waiting: mpsc::UnboundedReceiver<Arc<dyn Ready>>,
 ) {
-    while let Some(first) = waiting.recv().await {
-        gather(&waiting).await;
-        let mut groups = Vec::new();
-        let mut batch = Vec::new();
-        let (mut events, mut bytes) = (0, 0);
-        let mut next = Some(first);
-        while let Some(mut group) = next {
-            for append in &group.appends {
-                events += append.writes.iter().map(|write| write.events.len()).sum::<usize>().max(1);
-                bytes += append.weight();
-            }
-            let count = group.appends.len();
-            batch.append(&mut group.appends);
-            groups.push((count, group.reply));
-            next =
-                if events < limits.events && bytes < limits.bytes { waiting.try_recv().ok() } else { None };
+    // Those whose last turn is over and who have further commands. They go first.
+    let mut again = VecDeque::new();
+    loop {
+        if again.is_empty() {
+            let Some(first) = waiting.recv().await else { return };
+            again.push_back(first);
         }
-        let appends = batch.len();
-        let answers = append(&*store, batch).await;
-        tracing::debug!(appends, events, ok = answers.is_ok(), "committed a batch");
-        answer(groups, answers);
+        gather(&queue).await;
+        let mut batch = Batch::default();
+        while batch.events < core.options.max_batch_events && batch.bytes < core.options.max_batch_bytes {
+            let Some(next) = again.pop_front().or_else(|| waiting.try_recv().ok()) else { break };
+            batch.begin(next, &core, &queue);
+        }
+        if batch.turns.is_empty() {
+            continue;
+        }
+        let answers = append(&*core.store, std::mem::take(&mut batch.appends)).await;
+        tracing::debug!(turns = batch.turns.len(), batch.events, ok = answers.is_ok(), "committed a batch");
+        batch.conclude(answers, &core, &queue, &mut again);
     }
 }
 
-/// Lets those who were woken by the last commit come back before the next one begins.
+impl Batch {
+    /// Lets an aggregate decide its next turn.
+    fn begin(&mut self, ready: Arc<dyn Ready>, core: &Arc<Core>, queue: &ReadyQueue) {
+        let begun = catch_unwind(AssertUnwindSafe(|| Arc::clone(&ready).begin(core, queue)));
+        let Ok(begun) = begun.inspect_err(|panic| panicked(&*ready, &**panic)) else {
+            return ready.abandon(core, queue);
+        };
+        // One without a state comes back when it has read it.
+        let Some((appends, turn)) = begun else { return };
+        for append in &appends {
+            self.events += append.writes.iter().map(|write| write.events.len()).sum::<usize>().max(1);
+            self.bytes += append.weight();
+        }
+        self.turns.push((appends.len(), ready, turn));
+        self.appends.extend(appends);
+    }
+
+    /// Tells each turn what the store made of it.
+    fn conclude(
+        self,
+        answers: Answers,
+        core: &Arc<Core>,
+        queue: &ReadyQueue,
+        again: &mut VecDeque<Arc<dyn Ready>>,
+    ) {
+        let mut answers = answers.map(Vec::into_iter);
+        for (count, ready, turn) in self.turns {
+            let own = match &mut answers {
+                Ok(answers) => Ok(answers.by_ref().take(count).collect()),
+                Err(error) => Err(Arc::clone(error)),
+            };
+            match catch_unwind(AssertUnwindSafe(|| turn.conclude(own, core, queue))) {
+                Ok(true) => again.push_back(ready),
+                Ok(false) => {}
+                Err(panic) => {
+                    panicked(&*ready, &*panic);
+                    ready.abandon(core, queue);
+                }
+            }
+        }
+    }
+}
+
+/// What panics here is neither `handle` nor `apply`, but say a `Serialize` or a `Drop`. The turn's commands are
+/// dropped unanswered, their state with them; the aggregate's next turn begins afresh.
+fn panicked(ready: &dyn Ready, panic: &(dyn std::any::Any + Send)) {
+    let message = panic_message(panic);
+    tracing::error!(stream = %ready.stream(), %message, "a turn panicked");
+}
+
+/// Lets those who were answered after the last commit come back before the next one begins.
 ///
-/// Their way leads over several tasks: the turn that is answered, the caller, the turn of its next command.
-/// As long as the queue grows from one round of the scheduler to the next, more are on their way; without
-/// callers it costs two rounds of nothing.
-async fn gather(waiting: &mpsc::UnboundedReceiver<Group>) {
+/// As long as the number of commands that wait grows from one round of the scheduler to the next, more are on
+/// their way; without callers it costs two rounds of nothing. A commit that is large already is not made larger
+/// by waiting.
+async fn gather(queue: &ReadyQueue) {
     /// Enough for thousands of callers to come back, too few for a queue that never rests to starve itself.
     const ROUNDS: usize = 32;
     let mut still = 0;
     for _ in 0..ROUNDS {
-        let before = waiting.len();
+        let before = queue.commands();
         tokio::task::yield_now().await;
-        still = if waiting.len() > before { 0 } else { still + 1 };
+        still = if queue.commands() > before { 0 } else { still + 1 };
         if still == 2 {
             return;
         }
@@ -110,22 +133,5 @@ async fn append<S: EventStore + ?Sized>(store: &S, batch: Vec<Append>) -> Answer
         Err(panic) => Err(Arc::new(StoreError::OutcomeUnknown {
             source: format!("the store panicked: {}", panic_message(&*panic)).into(),
         })),
-    }
-}
-
-fn answer(groups: Vec<(usize, oneshot::Sender<Answers>)>, answers: Answers) {
-    match answers {
-        Ok(answers) => {
-            let mut answers = answers.into_iter();
-            for (count, reply) in groups {
-                // A turn that has gone away has nobody left to tell.
-                let _ = reply.send(Ok(answers.by_ref().take(count).collect()));
-            }
-        }
-        Err(error) => {
-            for (_, reply) in groups {
-                let _ = reply.send(Err(Arc::clone(&error)));
-            }
-        }
     }
 }

@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
-use super::committer::{BatchLimits, Committer};
 use super::job::{CommandJob, Rejected};
 use super::live::LiveSet;
+use super::ready::ReadyQueue;
 use super::{DispatchError, DispatchOptions, Envelope, Reply, turn};
 use crate::{Aggregate, Clock, Command, IdSource, Store, StoreError};
 
@@ -19,13 +19,13 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) options: DispatchOptions,
-    pub(super) committer: Committer,
 }
 
 /// Accepts commands of any type. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Dispatcher {
     core: Arc<Core>,
+    queue: Arc<ReadyQueue>,
     /// One [`LiveSet`] per type of aggregate.
     live_sets: Arc<RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
     in_flight: Arc<Semaphore>,
@@ -39,11 +39,10 @@ impl Dispatcher {
         ids: Arc<dyn IdSource>,
         options: DispatchOptions,
     ) -> Self {
-        let limits = BatchLimits { events: options.max_batch_events, bytes: options.max_batch_bytes };
-        let committer = Committer::start(Arc::clone(&store), limits);
-        let core = Core { store, clock, ids, options, committer };
+        let core = Arc::new(Core { store, clock, ids, options });
         Self {
-            core: Arc::new(core),
+            queue: Arc::new(ReadyQueue::start(Arc::clone(&core))),
+            core,
             live_sets: Arc::default(),
             in_flight: Arc::new(Semaphore::new(options.max_in_flight as usize)),
             closing: Arc::default(),
@@ -71,8 +70,9 @@ impl Dispatcher {
         let permit = self.permit(wait).await?;
         let (reply, answer) = oneshot::channel();
         let job = CommandJob { command, envelope, rejection: None, reply, _permit: permit };
+        self.queue.arrived(1);
         if let Some(live) = self.live_set::<C::Aggregate>().enqueue(stream, Box::new(job)) {
-            tokio::spawn(turn::run(Arc::clone(&self.core), live));
+            self.queue.push(live);
         }
         Ok(answer)
     }

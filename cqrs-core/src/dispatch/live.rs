@@ -10,18 +10,33 @@ use super::job::Job;
 use super::turn::State;
 use crate::{Aggregate, StreamId};
 
-/// One aggregate in memory. An idle one has no task, only its state.
+/// Commands of one aggregate, in order.
+pub(super) type Jobs<A> = VecDeque<Box<dyn Job<A>>>;
+
+/// One aggregate in memory.
 pub(super) struct Live<A: Aggregate> {
     pub(super) stream: StreamId,
-    queue: Mutex<Queue<A>>,
-    /// Empty while a turn has it, before the first turn, and after a failure.
-    state: Mutex<Option<State<A>>>,
+    inner: Mutex<Inner<A>>,
 }
 
-struct Queue<A: Aggregate> {
-    jobs: VecDeque<Box<dyn Job<A>>>,
-    /// Whether a task runs turns.
-    running: bool,
+struct Inner<A: Aggregate> {
+    jobs: Jobs<A>,
+    /// Empty while a turn has it, before the first turn, and after a failure.
+    state: Option<State<A>>,
+    /// Whether it is in the committer's queue, in a turn, or being read: somebody sees to its commands.
+    busy: bool,
+    /// How often in a row a turn got nowhere because another process wrote first.
+    conflicts: u32,
+}
+
+/// What an aggregate can do next.
+pub(super) enum Next<A: Aggregate> {
+    /// Decide these commands on this state.
+    Turn(State<A>, Jobs<A>),
+    /// Have its state read first.
+    Cold,
+    /// Rest.
+    Nothing,
 }
 
 /// No code that can panic runs while these locks are held, so a poisoned one guards sound data.
@@ -31,41 +46,63 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<A: Aggregate> Live<A> {
     fn new(stream: StreamId) -> Self {
-        let queue = Queue { jobs: VecDeque::new(), running: false };
-        Self { stream, queue: Mutex::new(queue), state: Mutex::new(None) }
+        let inner = Inner { jobs: VecDeque::new(), state: None, busy: false, conflicts: 0 };
+        Self { stream, inner: Mutex::new(inner) }
     }
 
-    /// Puts a command at the queue's end. True when the caller must see to it that turns are run.
+    /// Puts a command at the queue's end. True when the caller must see to it that it is decided.
     fn push(&self, job: Box<dyn Job<A>>) -> bool {
-        let mut queue = lock(&self.queue);
-        queue.jobs.push_back(job);
-        !std::mem::replace(&mut queue.running, true)
+        let mut inner = lock(&self.inner);
+        inner.jobs.push_back(job);
+        !std::mem::replace(&mut inner.busy, true)
     }
 
-    /// The commands of the next turn; none when nobody waits, and then the runner must end.
-    pub(super) fn next_turn(&self, limit: usize) -> Option<VecDeque<Box<dyn Job<A>>>> {
-        let mut queue = lock(&self.queue);
-        if queue.jobs.is_empty() {
-            queue.running = false;
-            return None;
+    /// Takes out what the next turn needs, of at most so many commands.
+    pub(super) fn next(&self, limit: usize) -> Next<A> {
+        let mut inner = lock(&self.inner);
+        if inner.jobs.is_empty() {
+            inner.busy = false;
+            return Next::Nothing;
         }
-        if queue.jobs.len() <= limit {
-            return Some(std::mem::take(&mut queue.jobs));
+        let Some(state) = inner.state.take() else { return Next::Cold };
+        if inner.jobs.len() <= limit {
+            return Next::Turn(state, std::mem::take(&mut inner.jobs));
         }
-        Some(queue.jobs.drain(..limit).collect())
+        Next::Turn(state, inner.jobs.drain(..limit).collect())
     }
 
-    pub(super) fn take_state(&self) -> Option<State<A>> {
-        lock(&self.state).take()
+    /// All commands that wait.
+    pub(super) fn take_jobs(&self) -> Jobs<A> {
+        std::mem::take(&mut lock(&self.inner).jobs)
+    }
+
+    /// Puts commands back before those that came later.
+    pub(super) fn put_back(&self, mut jobs: Jobs<A>) {
+        let mut inner = lock(&self.inner);
+        jobs.append(&mut inner.jobs);
+        inner.jobs = jobs;
     }
 
     pub(super) fn put_state(&self, state: State<A>) {
-        *lock(&self.state) = Some(state);
+        lock(&self.inner).state = Some(state);
+    }
+
+    /// Counts a turn that got nowhere, or forgets the ones before. Returns how many there were in a row.
+    pub(super) fn conflicts(&self, another: bool) -> u32 {
+        let mut inner = lock(&self.inner);
+        inner.conflicts = if another { inner.conflicts + 1 } else { 0 };
+        inner.conflicts
+    }
+
+    /// Rests when nobody waits. False when somebody does, who must be seen to.
+    pub(super) fn rest(&self) -> bool {
+        let mut inner = lock(&self.inner);
+        inner.busy = !inner.jobs.is_empty();
+        !inner.busy
     }
 
     fn is_idle(&self) -> bool {
-        let queue = lock(&self.queue);
-        queue.jobs.is_empty() && !queue.running
+        !lock(&self.inner).busy
     }
 }
 
@@ -80,7 +117,7 @@ impl<A: Aggregate> LiveSet<A> {
         Self { lives: Mutex::new(LruCache::unbounded()), capacity }
     }
 
-    /// Queues a command at its aggregate. Returns the aggregate when the caller must run its turns.
+    /// Queues a command at its aggregate. Returns the aggregate when the caller must hand it to the committer.
     ///
     /// The command is queued under the set's lock, so an aggregate with a command is never taken for idle.
     pub(super) fn enqueue(&self, stream: StreamId, job: Box<dyn Job<A>>) -> Option<Arc<Live<A>>> {
@@ -171,20 +208,25 @@ mod tests {
         let busy = set.enqueue(stream(0), job()).unwrap();
         for key in 1..10 {
             let live = set.enqueue(stream(key), job()).unwrap();
-            while live.next_turn(1).is_some() {}
+            live.take_jobs();
+            assert!(live.rest());
         }
         assert_eq!(lock(&set.lives).len(), 3);
-        assert!(set.enqueue(stream(0), job()).is_none(), "its turns are run already");
-        assert_eq!(busy.next_turn(10).unwrap().len(), 2);
+        assert!(set.enqueue(stream(0), job()).is_none(), "somebody sees to it already");
+        assert_eq!(busy.take_jobs().len(), 2);
     }
 
     #[test]
     fn a_state_stays_with_its_aggregate() {
         let set = LiveSet::new(NonZeroUsize::new(1).unwrap());
         let live = set.enqueue(stream(1), job()).unwrap();
+        assert!(matches!(live.next(1), Next::Cold));
         live.put_state(State { aggregate: Nothing, version: Version::new(7) });
-        while live.next_turn(1).is_some() {}
+        assert!(!live.rest(), "a command waits");
+        live.take_jobs();
+        assert!(live.rest());
         let again = set.enqueue(stream(1), job()).unwrap();
-        assert_eq!(again.take_state().unwrap().version, Version::new(7));
+        let Next::Turn(state, jobs) = again.next(1) else { panic!("a turn") };
+        assert_eq!((state.version, jobs.len()), (Version::new(7), 1));
     }
 }

@@ -2,20 +2,24 @@
 
 mod conclude;
 mod decide;
+mod hydrate;
 
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 
+use conclude::Concluded;
+use hydrate::hydrate;
+
+use super::committer::Answers;
 use super::dispatcher::Core;
 use super::job::{Failure, Job};
-use super::live::Live;
+use super::live::{Jobs, Live, Next};
+use super::ready::{InFlight, Ready, ReadyQueue};
 use super::{backoff, panic_message};
-use crate::{Aggregate, Appended, CommandId, Event, EventStore, StoreError, StreamId, StreamRead, Version};
-
-type Jobs<A> = VecDeque<Box<dyn Job<A>>>;
+use crate::{Aggregate, Append, AppendError, Appended, CommandId, Event, StoreError, StreamId, Version};
 
 /// An aggregate's state, and how far in its stream it is.
 pub(super) struct State<A> {
@@ -35,119 +39,180 @@ enum Outcome {
     Failed(Failure),
 }
 
-/// Runs turns until nobody waits. There is one such task per live aggregate at a time.
-pub(super) async fn run<A: Aggregate>(core: Arc<Core>, live: Arc<Live<A>>) {
-    while let Some(jobs) = live.next_turn(core.options.max_turn_commands) {
-        // What panics here is neither `handle` nor `apply`, but say a `Default` or a `Serialize`. The turn's
-        // commands are dropped unanswered, their state with them; the aggregate's next turn begins afresh.
-        if let Err(panic) = AssertUnwindSafe(turn(&core, &live, jobs)).catch_unwind().await {
-            let message = panic_message(&*panic);
-            tracing::error!(stream = %live.stream, %message, "a turn panicked");
-        }
-    }
+/// A turn between its decisions and its answers.
+///
+/// It has the state meanwhile, which is ahead of the store, so nobody else sees it. Only a state that equals the
+/// store goes back: memory is never trusted over the store.
+struct Turn<A: Aggregate> {
+    live: Arc<Live<A>>,
+    state: State<A>,
+    decided: Vec<Decided<A>>,
+    /// Commands that were not reached.
+    rest: Jobs<A>,
+    /// Whether `apply` panicked, so that nobody knows what is in the state.
+    poisoned: bool,
 }
 
-/// Decides and commits until every command of the turn is answered.
-///
-/// The state leaves the live aggregate for the turn's duration, and only a state that equals the store
-/// goes back: memory is never trusted over the store.
-async fn turn<A: Aggregate>(core: &Core, live: &Live<A>, mut jobs: Jobs<A>) {
-    let mut kept = live.take_state();
-    let mut attempts = 0;
-    while !jobs.is_empty() {
-        let mut state = match kept.take() {
-            Some(state) => state,
-            None => match hydrate::<A>(&*core.store, &live.stream).await {
-                Ok(state) => state,
-                Err(failure) => return fail_all(jobs, &failure),
-            },
+impl<A: Aggregate> Ready for Live<A> {
+    fn stream(&self) -> &StreamId {
+        &self.stream
+    }
+
+    fn begin(
+        self: Arc<Self>,
+        core: &Arc<Core>,
+        queue: &ReadyQueue,
+    ) -> Option<(Vec<Append>, Box<dyn InFlight>)> {
+        let (mut state, jobs) = match self.next(core.options.max_turn_commands) {
+            Next::Turn(state, jobs) => (state, jobs),
+            Next::Cold => {
+                warm(self, core, queue, Duration::ZERO);
+                return None;
+            }
+            Next::Nothing => return None,
         };
-        let waiting = jobs.len();
-        let round = decide::decide(&mut state, &live.stream, jobs, core.clock.now());
-        let concluded = commit(core, round).await;
-        jobs = concluded.again;
-        if concluded.intact {
-            kept = Some(state);
+        queue.taken(jobs.len());
+        let round = decide::decide(&mut state, &self.stream, jobs, core.clock.now());
+        let decide::Round { decided, appends, rest, poisoned } = round;
+        Some((appends, Box::new(Turn { live: self, state, decided, rest, poisoned })))
+    }
+
+    fn abandon(self: Arc<Self>, core: &Arc<Core>, queue: &ReadyQueue) {
+        if !self.rest() {
+            warm(self, core, queue, Duration::ZERO);
         }
-        if jobs.len() < waiting {
-            attempts = 0;
-        }
-        // A round that answers nobody has lost its first append to another process.
-        if let Some(conflict) = concluded.conflict.filter(|_| jobs.len() == waiting) {
-            attempts += 1;
-            if attempts > core.options.max_conflict_retries {
-                return fail_all(jobs, &conflict);
+    }
+}
+
+impl<A: Aggregate> InFlight for Turn<A> {
+    fn conclude(self: Box<Self>, answers: Answers, core: &Arc<Core>, queue: &ReadyQueue) -> bool {
+        let answers = match answers {
+            Ok(answers) => answers,
+            Err(error) => {
+                let Self { live, decided, rest, .. } = *self;
+                conclude::store_failed(decided, &error);
+                return after_failure(&live, rest, queue);
             }
-            tokio::time::sleep(backoff(core.options.conflict_backoff, attempts, &*core.ids)).await;
+        };
+        let ask = conclude::receipts_to_ask_for(&self.decided);
+        if ask.is_empty() {
+            return self.finish(answers, Ok(Vec::new()), core, queue);
+        }
+        if let Some(queue) = queue.strong() {
+            tokio::spawn(ask_and_finish(self, answers, ask, Arc::clone(core), queue));
+        }
+        false
+    }
+}
+
+impl<A: Aggregate> Turn<A> {
+    /// Answers the turn's commands. True when the aggregate is ready for another turn.
+    ///
+    /// A rejection is judged by the store like everything else: what it rests on may have been overtaken by
+    /// another process, or by an append of the same turn that failed.
+    fn finish(
+        self: Box<Self>,
+        answers: Vec<Result<Appended, AppendError>>,
+        receipts: Receipts,
+        core: &Arc<Core>,
+        queue: &ReadyQueue,
+    ) -> bool {
+        let Self { live, state, decided, rest, poisoned } = *self;
+        let waiting = decided.len() + rest.len();
+        let Concluded { mut again, intact, conflict } = conclude::conclude(decided, answers, receipts);
+        again.extend(rest);
+        if intact && !poisoned {
+            live.put_state(state);
+        }
+        // A turn that answers nobody has lost its first append to another process.
+        let conflict = conflict.filter(|_| again.len() == waiting);
+        let conflicts = live.conflicts(conflict.is_some());
+        if let Some(conflict) = conflict.as_ref().filter(|_| conflicts > core.options.max_conflict_retries) {
+            live.conflicts(false);
+            fail_all(again, conflict);
+            return !live.rest();
+        }
+        put_back(&live, again, queue);
+        if conflict.is_some() {
+            let pause = backoff(core.options.conflict_backoff, conflicts, &*core.ids);
+            warm(live, core, queue, pause);
+            return false;
+        }
+        !live.rest()
+    }
+}
+
+/// First outcomes that the store has.
+type Receipts = Result<Vec<(CommandId, Appended)>, Arc<StoreError>>;
+
+async fn ask_and_finish<A: Aggregate>(
+    turn: Box<Turn<A>>,
+    answers: Vec<Result<Appended, AppendError>>,
+    ask: Vec<CommandId>,
+    core: Arc<Core>,
+    queue: ReadyQueue,
+) {
+    let live = Arc::clone(&turn.live);
+    let finished = AssertUnwindSafe(async {
+        let receipts = match core.store.receipts(&ask).await {
+            Ok(found) => Ok(ask.into_iter().zip(found).filter_map(|(id, found)| Some((id, found?))).collect()),
+            Err(error) => Err(Arc::new(error)),
+        };
+        turn.finish(answers, receipts, &core, &queue)
+    });
+    match finished.catch_unwind().await {
+        Ok(true) => queue.push(live),
+        Ok(false) => {}
+        Err(panic) => {
+            tracing::error!(stream = %live.stream, message = %panic_message(&*panic), "a turn panicked");
+            live.abandon(&core, &queue);
         }
     }
-    if let Some(state) = kept {
-        live.put_state(state);
+}
+
+fn after_failure<A: Aggregate>(live: &Live<A>, rest: Jobs<A>, queue: &ReadyQueue) -> bool {
+    put_back(live, rest, queue);
+    !live.rest()
+}
+
+fn put_back<A: Aggregate>(live: &Live<A>, jobs: Jobs<A>, queue: &ReadyQueue) {
+    if !jobs.is_empty() {
+        queue.arrived(jobs.len());
+        live.put_back(jobs);
     }
 }
 
-/// Commits one round of decisions and answers what can be answered.
-///
-/// A rejection is judged by the store like everything else: what it rests on may have been overtaken by
-/// another process, or by an append of the same turn that failed.
-async fn commit<A: Aggregate>(core: &Core, round: decide::Round<A>) -> conclude::Concluded<A> {
-    let decide::Round { decided, appends, rest, poisoned } = round;
-    let mut concluded = match core.committer.commit(appends).await {
-        Ok(answers) => {
-            let receipts = receipts(&*core.store, conclude::receipts_to_ask_for(&decided)).await;
-            conclude::conclude(decided, answers, receipts)
+/// Has an aggregate's state read in the background, after a pause. Then it is ready.
+fn warm<A: Aggregate>(live: Arc<Live<A>>, core: &Arc<Core>, queue: &ReadyQueue, pause: Duration) {
+    // Without a queue nobody is left who could dispatch.
+    let Some(queue) = queue.strong() else { return };
+    let core = Arc::clone(core);
+    tokio::spawn(async move {
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
         }
-        Err(error) => conclude::store_failed(decided, &error),
-    };
-    concluded.again.extend(rest);
-    concluded.intact &= !poisoned;
-    concluded
-}
-
-async fn receipts(
-    store: &(impl EventStore + ?Sized),
-    ids: Vec<CommandId>,
-) -> Result<Vec<(CommandId, Appended)>, Arc<StoreError>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let found = store.receipts(&ids).await?;
-    Ok(ids.into_iter().zip(found).filter_map(|(id, found)| Some((id, found?))).collect())
-}
-
-/// Rebuilds the state from the whole stream, page by page.
-pub(super) async fn hydrate<A: Aggregate>(
-    store: &(impl EventStore + ?Sized),
-    stream: &StreamId,
-) -> Result<State<A>, Failure> {
-    /// Large enough to make the round trips few, small enough to keep the memory flat.
-    const PAGE: usize = 1_000;
-    let failed = |error: StoreError| Failure::Store(Arc::new(error));
-    let mut state = State { aggregate: A::default(), version: Version::ZERO };
-    loop {
-        let page = store
-            .read_stream(stream, StreamRead::forward(state.version.next(), PAGE))
-            .await
-            .map_err(failed)?;
-        let full = page.len() == PAGE;
-        for recorded in page {
-            let event = recorded.decode::<A::Event>().map_err(|error| failed(error.into()))?;
-            if event.version != state.version.next() {
-                let what = format!(
-                    "stream {stream} has version {} where {} was expected",
-                    event.version,
-                    state.version.next()
-                );
-                return Err(failed(StoreError::Corrupt { what }));
+        loop {
+            match AssertUnwindSafe(hydrate::<A>(&*core.store, &live.stream)).catch_unwind().await {
+                Ok(Ok(state)) => {
+                    live.put_state(state);
+                    return queue.push(live);
+                }
+                Ok(Err(failure)) => {
+                    let jobs = live.take_jobs();
+                    queue.taken(jobs.len());
+                    fail_all(jobs, &failure);
+                }
+                Err(panic) => {
+                    tracing::error!(stream = %live.stream, message = %panic_message(&*panic), "reading a stream panicked");
+                    // Dropped unanswered: nobody knows what a panic outside `apply` means.
+                    queue.taken(live.take_jobs().len());
+                }
             }
-            catch_unwind(AssertUnwindSafe(|| state.aggregate.apply(&event.data)))
-                .map_err(|panic| Failure::Panicked(panic_message(&*panic)))?;
-            state.version = event.version;
+            if live.rest() {
+                return;
+            }
         }
-        if !full {
-            return Ok(state);
-        }
-    }
+    });
 }
 
 fn fail_all<A: Aggregate>(jobs: Jobs<A>, failure: &Failure) {

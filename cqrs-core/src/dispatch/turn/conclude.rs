@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Decided, Jobs, Outcome};
+use super::{Decided, Outcome, Receipts};
 use crate::dispatch::job::{Envelope, Failure, Job};
+use crate::dispatch::live::Jobs;
 use crate::dispatch::{Consistency, Dispatched};
 use crate::{Aggregate, AppendError, Appended, CommandId, StoreError, Version};
 
@@ -18,15 +19,11 @@ pub(super) struct Concluded<A: Aggregate> {
     pub(super) conflict: Option<Failure>,
 }
 
-/// Nothing of the round was stored, or nobody knows.
-pub(super) fn store_failed<A: Aggregate>(
-    decided: Vec<Decided<A>>,
-    error: &Arc<StoreError>,
-) -> Concluded<A> {
+/// Nothing of the turn was stored, or nobody knows.
+pub(super) fn store_failed<A: Aggregate>(decided: Vec<Decided<A>>, error: &Arc<StoreError>) {
     for Decided { job, .. } in decided {
         job.failed(Failure::Store(Arc::clone(error)));
     }
-    Concluded { again: Jobs::new(), intact: false, conflict: None }
 }
 
 /// The commands that did not get through and that may have done so in the past.
@@ -48,7 +45,7 @@ pub(super) fn receipts_to_ask_for<A: Aggregate>(decided: &[Decided<A>]) -> Vec<C
 pub(super) fn conclude<A: Aggregate>(
     decided: Vec<Decided<A>>,
     answers: Vec<Result<Appended, AppendError>>,
-    receipts: Result<Vec<(CommandId, Appended)>, Arc<StoreError>>,
+    receipts: Receipts,
 ) -> Concluded<A> {
     let receipts = receipts.map(|found| found.into_iter().collect::<HashMap<_, _>>());
     let mut concluded = Concluded { again: Jobs::new(), intact: true, conflict: None };

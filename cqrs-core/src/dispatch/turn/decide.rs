@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Decided, Jobs, Outcome, State};
+use super::{Decided, Outcome, State};
 use crate::dispatch::job::{Envelope, Failure, Verdict};
+use crate::dispatch::live::Jobs;
 use crate::dispatch::panic_message;
 use crate::{
     Aggregate, Append, EventId, ExpectedVersion, NewEvent, StreamId, StreamWrite, Timestamp, Version,
@@ -34,9 +35,8 @@ pub(super) fn decide<A: Aggregate>(
     let (decided, appends) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
     let mut round = Round { decided, appends, rest: jobs, poisoned: false };
     while let Some(mut job) = round.rest.pop_front() {
-        let envelope = job.envelope().clone();
         let version = state.version;
-        let verdict = match envelope.expected {
+        let verdict = match job.envelope().expected {
             Some(expected) if expected != version => Err(Failure::Conflict {
                 stream: stream.clone(),
                 expected: ExpectedVersion::Exact(expected),
@@ -45,7 +45,7 @@ pub(super) fn decide<A: Aggregate>(
             _ => Ok(job.decide(&state.aggregate)),
         };
         let (outcome, append) = match verdict {
-            Ok(Verdict::Events(events)) => match pack(&envelope, stream, version, &events, now) {
+            Ok(Verdict::Events(events)) => match pack(job.envelope(), stream, version, &events, now) {
                 Err(failure) => (Outcome::Failed(failure), None),
                 Ok(append) => match apply(state, &events) {
                     Ok(()) => (Outcome::Accepted, Some(append)),
