@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::vec;
 
 use futures::FutureExt;
 use tokio::sync::mpsc;
@@ -12,12 +13,13 @@ use super::panic_message;
 use super::ready::{InFlight, Ready, ReadyQueue};
 use crate::{Append, AppendError, Appended, EventStore, StoreError};
 
-/// What the store made of some appends, in their order.
-pub(super) type Answers = Result<Vec<Result<Appended, AppendError>>, Arc<StoreError>>;
+/// What the store made of each append that is still to be told about, in their order.
+pub(super) type Answers<'a> = Result<&'a mut vec::IntoIter<Result<Appended, AppendError>>, Arc<StoreError>>;
 
 /// The turns of one commit.
 #[derive(Default)]
 struct Batch {
+    /// Each with the number of its appends.
     turns: Vec<(usize, Arc<dyn Ready>, Box<dyn InFlight>)>,
     appends: Vec<Append>,
     events: usize,
@@ -55,35 +57,47 @@ pub(super) async fn run(
 impl Batch {
     /// Lets an aggregate decide its next turn.
     fn begin(&mut self, ready: Arc<dyn Ready>, core: &Arc<Core>, queue: &ReadyQueue) {
-        let begun = catch_unwind(AssertUnwindSafe(|| Arc::clone(&ready).begin(core, queue)));
-        let Ok(begun) = begun.inspect_err(|panic| panicked(&*ready, &**panic)) else {
-            return ready.abandon(core, queue);
-        };
-        // One without a state comes back when it has read it.
-        let Some((appends, turn)) = begun else { return };
-        for append in &appends {
-            self.events += append.writes.iter().map(|write| write.events.len()).sum::<usize>().max(1);
-            self.bytes += append.weight();
+        let before = self.appends.len();
+        let begin = || Arc::clone(&ready).begin(core, queue, &mut self.appends);
+        match catch_unwind(AssertUnwindSafe(begin)) {
+            Ok(Some(turn)) => {
+                for append in &self.appends[before..] {
+                    self.events += append.writes.iter().map(|write| write.events.len()).sum::<usize>().max(1);
+                    self.bytes += append.weight();
+                }
+                self.turns.push((self.appends.len() - before, ready, turn));
+            }
+            // One without a state comes back when it has read it.
+            Ok(None) => {}
+            Err(panic) => {
+                self.appends.truncate(before);
+                panicked(&*ready, &*panic);
+                ready.abandon(core, queue);
+            }
         }
-        self.turns.push((appends.len(), ready, turn));
-        self.appends.extend(appends);
     }
 
     /// Tells each turn what the store made of it.
     fn conclude(
         self,
-        answers: Answers,
+        answers: Result<Vec<Result<Appended, AppendError>>, Arc<StoreError>>,
         core: &Arc<Core>,
         queue: &ReadyQueue,
         again: &mut VecDeque<Arc<dyn Ready>>,
     ) {
         let mut answers = answers.map(Vec::into_iter);
+        let mut left = answers.as_ref().map_or(0, ExactSizeIterator::len);
         for (count, ready, turn) in self.turns {
-            let own = match &mut answers {
-                Ok(answers) => Ok(answers.by_ref().take(count).collect()),
-                Err(error) => Err(Arc::clone(error)),
-            };
-            match catch_unwind(AssertUnwindSafe(|| turn.conclude(own, core, queue))) {
+            let own = answers.as_mut().map_err(|error| Arc::clone(error));
+            let concluded = catch_unwind(AssertUnwindSafe(|| turn.conclude(own, core, queue)));
+            // Whoever panicked half-way leaves answers behind that are nobody else's.
+            left = left.saturating_sub(count);
+            if let Ok(answers) = &mut answers {
+                while answers.len() > left {
+                    answers.next();
+                }
+            }
+            match concluded {
                 Ok(true) => again.push_back(ready),
                 Ok(false) => {}
                 Err(panic) => {
@@ -122,7 +136,10 @@ async fn gather(queue: &ReadyQueue) {
 }
 
 /// A store that panics has said nothing about the commit.
-async fn append<S: EventStore + ?Sized>(store: &S, batch: Vec<Append>) -> Answers {
+async fn append<S: EventStore + ?Sized>(
+    store: &S,
+    batch: Vec<Append>,
+) -> Result<Vec<Result<Appended, AppendError>>, Arc<StoreError>> {
     let expected = batch.len();
     match AssertUnwindSafe(store.append(batch)).catch_unwind().await {
         Ok(Ok(answers)) if answers.len() == expected => Ok(answers),

@@ -13,13 +13,15 @@ use crate::{Append, StreamId};
 pub(super) trait Ready: Send + Sync {
     fn stream(&self) -> &StreamId;
 
-    /// Decides what waits, without awaiting anything. `None` when there is no state in memory: it is read in
-    /// the background, and the aggregate comes back to the queue by itself.
+    /// Decides what waits, without awaiting anything, and adds what is to be stored to the batch. `None` when
+    /// there is no state in memory: it is read in the background, and the aggregate comes back to the queue by
+    /// itself.
     fn begin(
         self: Arc<Self>,
         core: &Arc<Core>,
         queue: &ReadyQueue,
-    ) -> Option<(Vec<Append>, Box<dyn InFlight>)>;
+        batch: &mut Vec<Append>,
+    ) -> Option<Box<dyn InFlight>>;
 
     /// Forgets a turn that panicked. What waits besides comes back to the queue.
     fn abandon(self: Arc<Self>, core: &Arc<Core>, queue: &ReadyQueue);
@@ -27,8 +29,9 @@ pub(super) trait Ready: Send + Sync {
 
 /// A turn whose appends are on their way to the store.
 pub(super) trait InFlight: Send {
-    /// Answers the turn's commands. True when the aggregate is ready for another turn.
-    fn conclude(self: Box<Self>, answers: Answers, core: &Arc<Core>, queue: &ReadyQueue) -> bool;
+    /// Takes the answers to the turn's own appends, and answers its commands. True when the aggregate is ready
+    /// for another turn.
+    fn conclude(self: Box<Self>, answers: Answers<'_>, core: &Arc<Core>, queue: &ReadyQueue) -> bool;
 }
 
 /// The way to the committer's task, which ends when the last strong handle is gone.

@@ -4,7 +4,6 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
@@ -16,13 +15,15 @@ use crate::{
 };
 
 /// What can be dispatched: any [`Command`], and a [`BoxCommand`] by its name. Not to be implemented elsewhere.
-#[async_trait]
 pub trait Dispatchable: private::Sealed + Send + Sized {
     /// Why it may be refused.
     type Rejection: Send;
 
     #[doc(hidden)]
-    async fn send(self, way: private::Way<'_>) -> Result<Dispatched, DispatchError<Self::Rejection>>;
+    fn send(
+        self,
+        way: private::Way<'_>,
+    ) -> impl Future<Output = Result<Dispatched, DispatchError<Self::Rejection>>> + Send;
 }
 
 pub(crate) mod private {
@@ -43,7 +44,6 @@ pub(crate) mod private {
 impl<C: Command> private::Sealed for C {}
 impl private::Sealed for BoxCommand {}
 
-#[async_trait]
 impl<C: Command> Dispatchable for C {
     type Rejection = Rejected<C>;
 
@@ -52,7 +52,6 @@ impl<C: Command> Dispatchable for C {
     }
 }
 
-#[async_trait]
 impl Dispatchable for BoxCommand {
     type Rejection = Rejection;
 

@@ -62,7 +62,8 @@ impl<A: Aggregate> Ready for Live<A> {
         self: Arc<Self>,
         core: &Arc<Core>,
         queue: &ReadyQueue,
-    ) -> Option<(Vec<Append>, Box<dyn InFlight>)> {
+        batch: &mut Vec<Append>,
+    ) -> Option<Box<dyn InFlight>> {
         let (mut state, jobs) = match self.next(core.options.max_turn_commands) {
             Next::Turn(state, jobs) => (state, jobs),
             Next::Cold => {
@@ -72,9 +73,9 @@ impl<A: Aggregate> Ready for Live<A> {
             Next::Nothing => return None,
         };
         queue.taken(jobs.len());
-        let round = decide::decide(&mut state, &self.stream, jobs, core.clock.now());
-        let decide::Round { decided, appends, rest, poisoned } = round;
-        Some((appends, Box::new(Turn { live: self, state, decided, rest, poisoned })))
+        let round = decide::decide(&mut state, &self.stream, jobs, core.clock.now(), batch);
+        let decide::Round { decided, rest, poisoned } = round;
+        Some(Box::new(Turn { live: self, state, decided, rest, poisoned }))
     }
 
     fn abandon(self: Arc<Self>, core: &Arc<Core>, queue: &ReadyQueue) {
@@ -85,9 +86,9 @@ impl<A: Aggregate> Ready for Live<A> {
 }
 
 impl<A: Aggregate> InFlight for Turn<A> {
-    fn conclude(self: Box<Self>, answers: Answers, core: &Arc<Core>, queue: &ReadyQueue) -> bool {
-        let answers = match answers {
-            Ok(answers) => answers,
+    fn conclude(self: Box<Self>, answers: Answers<'_>, core: &Arc<Core>, queue: &ReadyQueue) -> bool {
+        let mut answers = match answers {
+            Ok(answers) => answers.take(self.decided.len()),
             Err(error) => {
                 let Self { live, decided, rest, .. } = *self;
                 conclude::store_failed(decided, &error);
@@ -96,8 +97,9 @@ impl<A: Aggregate> InFlight for Turn<A> {
         };
         let ask = conclude::receipts_to_ask_for(&self.decided);
         if ask.is_empty() {
-            return self.finish(answers, Ok(Vec::new()), core, queue);
+            return self.finish(&mut answers, Ok(Vec::new()), core, queue);
         }
+        let answers = answers.collect();
         if let Some(queue) = queue.strong() {
             tokio::spawn(ask_and_finish(self, answers, ask, Arc::clone(core), queue));
         }
@@ -112,7 +114,7 @@ impl<A: Aggregate> Turn<A> {
     /// another process, or by an append of the same turn that failed.
     fn finish(
         self: Box<Self>,
-        answers: Vec<Result<Appended, AppendError>>,
+        answers: &mut dyn Iterator<Item = Result<Appended, AppendError>>,
         receipts: Receipts,
         core: &Arc<Core>,
         queue: &ReadyQueue,
@@ -158,7 +160,7 @@ async fn ask_and_finish<A: Aggregate>(
             Ok(found) => Ok(ask.into_iter().zip(found).filter_map(|(id, found)| Some((id, found?))).collect()),
             Err(error) => Err(Arc::new(error)),
         };
-        turn.finish(answers, receipts, &core, &queue)
+        turn.finish(&mut answers.into_iter(), receipts, &core, &queue)
     });
     match finished.catch_unwind().await {
         Ok(true) => queue.push(live),

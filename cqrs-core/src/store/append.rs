@@ -142,16 +142,23 @@ impl Append {
         if events > MAX_EVENTS_PER_APPEND {
             return Err(InvalidAppend::TooManyEvents(events));
         }
-        let mut streams = HashSet::with_capacity(self.writes.len());
+        if let Some(stream) = self.stream_twice() {
+            return Err(InvalidAppend::StreamTwice(stream.clone()));
+        }
         for write in &self.writes {
-            if !streams.insert(&write.stream) {
-                return Err(InvalidAppend::StreamTwice(write.stream.clone()));
-            }
             for event in &write.events {
                 event.validate(&write.stream)?;
             }
         }
         Ok(())
+    }
+
+    fn stream_twice(&self) -> Option<&StreamId> {
+        if self.writes.len() < 2 {
+            return None;
+        }
+        let mut streams = HashSet::with_capacity(self.writes.len());
+        self.writes.iter().map(|write| &write.stream).find(|stream| !streams.insert(*stream))
     }
 
     /// How many bytes of JSON and ids it carries, roughly: what bounds a batch.

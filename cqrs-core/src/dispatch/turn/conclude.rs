@@ -44,7 +44,7 @@ pub(super) fn receipts_to_ask_for<A: Aggregate>(decided: &[Decided<A>]) -> Vec<C
 /// before. So whatever was decided on something that never came to be is refused, and is decided again.
 pub(super) fn conclude<A: Aggregate>(
     decided: Vec<Decided<A>>,
-    answers: Vec<Result<Appended, AppendError>>,
+    answers: &mut dyn Iterator<Item = Result<Appended, AppendError>>,
     receipts: Receipts,
 ) -> Concluded<A> {
     let receipts = receipts.map(|found| found.into_iter().collect::<HashMap<_, _>>());

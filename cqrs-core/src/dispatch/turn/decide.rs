@@ -14,9 +14,6 @@ use crate::{
 /// What a round of decisions came to.
 pub(super) struct Round<A: Aggregate> {
     pub(super) decided: Vec<Decided<A>>,
-    /// One for each decision, in the same order. A decision that stores nothing has an append without events:
-    /// the store is asked whether the state that it rests on is true.
-    pub(super) appends: Vec<Append>,
     /// Commands that were not reached.
     pub(super) rest: Jobs<A>,
     /// Whether `apply` panicked, so that nobody knows what is in the state.
@@ -25,15 +22,16 @@ pub(super) struct Round<A: Aggregate> {
 
 /// Runs each command on the state and applies its events before the next one looks.
 ///
-/// Afterwards the state is ahead of the store by the events of the appends.
+/// Each decision adds one append to the batch. A decision that stores nothing has an append without events: the
+/// store is asked whether the state that it rests on is true. Afterwards the state is ahead of the store by the events of the appends.
 pub(super) fn decide<A: Aggregate>(
     state: &mut State<A>,
     stream: &StreamId,
     jobs: Jobs<A>,
     now: Timestamp,
+    batch: &mut Vec<Append>,
 ) -> Round<A> {
-    let (decided, appends) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
-    let mut round = Round { decided, appends, rest: jobs, poisoned: false };
+    let mut round = Round { decided: Vec::with_capacity(jobs.len()), rest: jobs, poisoned: false };
     while let Some(mut job) = round.rest.pop_front() {
         let version = state.version;
         let verdict = match job.envelope().expected {
@@ -59,10 +57,10 @@ pub(super) fn decide<A: Aggregate>(
             Ok(Verdict::Panicked(message)) => (Outcome::Failed(Failure::Panicked(message)), None),
             Err(failure) => (Outcome::Failed(failure), None),
         };
-        round.decided.push(Decided { job, outcome });
         let mut append = append.unwrap_or_else(|| check(stream, version, now));
-        append.rests_on_previous = !round.appends.is_empty();
-        round.appends.push(append);
+        append.rests_on_previous = !round.decided.is_empty();
+        batch.push(append);
+        round.decided.push(Decided { job, outcome });
         if round.poisoned {
             break;
         }
