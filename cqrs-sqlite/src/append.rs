@@ -1,239 +1,251 @@
-//! Appending a batch: one call that looks, one that writes.
-//!
-//! Each awaited call is a hop to the connection's thread, which costs more than the statements of a small
-//! batch. So all that a batch needs to know comes with the first, and all that it writes goes with the second.
-//! A batch that can be judged by what this process remembers needs the second alone.
+//! Appending a batch: look, judge, write, commit, in one go on the thread that appends.
 
-use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use cqrs_core::{Append, AppendError, Appended, CommandId, Position, StoreError, StreamId, Version};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use cqrs_core::{Append, AppendError, Appended, InvalidAppend, Position, StoreError, Version};
+use rusqlite::{Connection, OptionalExtension, Row, ffi};
 
-use crate::connection::{Database, Failure, Turn, Work};
-use crate::error::{SQLITE_IOERR, corrupt, failed, is_fenced, outcome_unknown, primary_code};
-use crate::event_row::Hex;
+use crate::connection::Database;
+use crate::error::{SQLITE_IOERR, failed, outcome_unknown};
+use crate::event_row::EventRow;
 use crate::head::Head;
-use crate::judge::{Plan, State, Unjudged, judge};
-use crate::read::clamp;
-use crate::remembered::{Memory, Remembered};
+use crate::judge::{Plan, ReceiptRow, State, judge};
+use crate::log_writer::connect;
+use crate::options::SqliteOptions;
 
-const LOOK: &str = include_str!("sql/append_look.sql");
-const WRITE: &str = include_str!("sql/append_write.sql");
-const WRITE_BLINDLY: &str = include_str!("sql/append_write_blindly.sql");
+const ENDS: &str = include_str!("sql/append_ends.sql");
+const HEAD: &str = include_str!("sql/head.sql");
+const STREAM: &str = include_str!("sql/append_stream.sql");
+const TYPE: &str = include_str!("sql/append_type.sql");
+const RECEIPT: &str = include_str!("sql/append_receipt.sql");
+const INSERT_STREAM: &str = include_str!("sql/insert_stream.sql");
+const INSERT_TYPE: &str = include_str!("sql/insert_event_type.sql");
+const INSERT_EVENT: &str = include_str!("sql/insert_event.sql");
+const INSERT_RECEIPT: &str = include_str!("sql/insert_receipt.sql");
 const CHECK: &str = include_str!("sql/append_check.sql");
-
-/// How many statements [`WRITE`] has.
-const WRITE_STATEMENTS: usize = 5;
-
-/// How many statements [`WRITE_BLINDLY`] has.
-const WRITE_BLINDLY_STATEMENTS: usize = 4;
 
 const ACTION: &str = "append";
 
-/// What a batch is judged about, each thing once.
-struct Question<'a> {
-    streams: Vec<&'a StreamId>,
-    commands: Vec<CommandId>,
-    types: Vec<(&'a str, &'a str)>,
-}
+type Batch = Vec<(Append, Result<(), InvalidAppend>)>;
+type Answers = Vec<Result<Appended, AppendError>>;
 
 /// Appends a batch.
+///
+/// It is written also when the caller goes away, once it is through the gate.
 pub(crate) async fn append(
     database: &Database,
-    head: &Head,
-    memory: &Memory,
+    head: &Arc<Head>,
     batch: Vec<Append>,
-) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
-    let batch: Vec<_> = batch
+) -> Result<Answers, StoreError> {
+    let batch: Batch = batch
         .into_iter()
         .map(|append| {
             let valid = append.validate();
             (append, valid)
         })
         .collect();
-    let mut turn = database.turn(ACTION, Work::Log).await?;
-    // Taken out for the time being: who fails, or is dropped, leaves no memory behind.
-    let mut remembered = memory.take();
-    let foreseen = remembered.as_mut().and_then(|remembered| remembered.foresee(&batch));
-    if let Some(mut state) = foreseen {
-        let from = state.head;
-        let plan = judge(&mut state, batch.clone()).map_err(unjudged)?;
-        if write_blindly(&mut turn, from, &plan).await? {
-            return Ok(finish(head, memory, remembered, state, plan));
+    let gate = database.enter(ACTION).await?;
+    let head = Arc::clone(head);
+    let run = database.log()?.run(move |appender| {
+        let appended = appender.append(batch);
+        if appended.is_ok() {
+            head.advance(appender.state.head);
         }
-    }
-    let mut state = Question::of(&batch).ask(&mut turn).await?;
-    // Somebody else has written since: nothing of it can be relied on.
-    remembered = remembered.filter(|remembered| remembered.head() == state.head);
-    let plan = judge(&mut state, batch).map_err(unjudged)?;
-    if plan.is_empty() {
-        turn.roll_back().await;
-    } else {
-        write(&mut turn, &plan).await?;
-    }
-    Ok(finish(head, memory, remembered, state, plan))
+        drop(gate);
+        appended
+    });
+    run.await?
 }
 
-fn unjudged(error: Unjudged) -> StoreError {
-    StoreError::backend(ACTION, error)
-}
-
-/// Tells of what was written, and remembers it.
-fn finish(
-    head: &Head,
-    memory: &Memory,
-    remembered: Option<Remembered>,
+/// The connection that appends, and what it knows of the file since its last append.
+///
+/// The log only grows, and streams and event types come with events. So as long as the head is where it was left,
+/// all that was known then still holds; each transaction begins with that question.
+pub(crate) struct Appender {
+    connection: Connection,
+    path: PathBuf,
+    options: SqliteOptions,
     state: State,
-    plan: Plan,
-) -> Vec<Result<Appended, AppendError>> {
-    if let Some(last) = plan.events.last() {
-        head.advance(last.0);
-    }
-    memory.put(remembered.unwrap_or_default(), state);
-    plan.answers
 }
 
-impl<'a> Question<'a> {
-    fn of<E>(batch: &'a [(Append, Result<(), E>)]) -> Self {
-        let mut streams = HashSet::new();
-        let mut types = HashSet::new();
-        let commands: HashSet<_> = batch.iter().filter_map(|(append, _)| append.receipt).collect();
-        for write in batch.iter().filter(|(_, valid)| valid.is_ok()).flat_map(|(append, _)| &append.writes)
-        {
-            streams.insert(&write.stream);
-            types.extend(write.events.iter().map(|event| (write.stream.category(), &*event.event_type)));
+impl Appender {
+    pub(crate) fn open(path: &Path, options: SqliteOptions) -> rusqlite::Result<Self> {
+        let connection = connect(path, &options)?;
+        Ok(Self { connection, path: path.to_owned(), options, state: State::default() })
+    }
+
+    fn append(&mut self, batch: Batch) -> Result<Answers, StoreError> {
+        let plan = match self.look_and_judge(batch) {
+            Ok(plan) => plan,
+            Err(error) => {
+                self.begin_anew();
+                return Err(error);
+            }
+        };
+        if plan.is_empty() {
+            self.roll_back();
+            return Ok(plan.answers);
         }
-        Self {
-            streams: streams.into_iter().collect(),
-            commands: commands.into_iter().collect(),
-            types: types.into_iter().collect(),
+        if let Err(error) = write(&self.connection, &plan) {
+            self.begin_anew();
+            return Err(failed(ACTION, &self.path, error));
+        }
+        if let Err(error) = execute(&self.connection, "COMMIT") {
+            self.begin_anew();
+            self.not_committed(&plan, error)?;
+        }
+        Ok(plan.answers)
+    }
+
+    fn look_and_judge(&mut self, batch: Batch) -> Result<Plan, StoreError> {
+        execute(&self.connection, "BEGIN IMMEDIATE").map_err(|error| failed(ACTION, &self.path, error))?;
+        look(&self.connection, &mut self.state, &batch)
+            .map_err(|error| failed(ACTION, &self.path, error))?;
+        judge(&mut self.state, batch).map_err(|error| StoreError::backend(ACTION, error))
+    }
+
+    /// Rolls back what is open and forgets what was known.
+    pub(crate) fn begin_anew(&mut self) {
+        self.state = State::default();
+        self.roll_back();
+    }
+
+    fn roll_back(&mut self) {
+        if self.connection.is_autocommit() {
+            return;
+        }
+        if let Err(error) = execute(&self.connection, "ROLLBACK") {
+            tracing::warn!(path = %self.path.display(), %error, "a rollback failed; the connection is replaced");
+            match connect(&self.path, &self.options) {
+                Ok(connection) => self.connection = connection,
+                Err(error) => {
+                    tracing::warn!(path = %self.path.display(), %error, "no connection can be had")
+                }
+            }
         }
     }
 
-    /// Begins the transaction and learns what the batch is judged by.
-    async fn ask(&self, turn: &mut Turn) -> Result<State, StoreError> {
-        let commands: Vec<_> = self.commands.iter().map(|command| Hex(command.as_uuid())).collect();
-        let rows = sqlx::query(LOOK)
-            .bind(json(&self.streams)?)
-            .bind(json(&commands)?)
-            .bind(json(&self.types)?)
-            .fetch_all(turn.connection())
-            .await
-            .map_err(|error| failed(ACTION, turn.path(), error))?;
-        let mut state = State::default();
-        for row in &rows {
-            self.learn(&mut state, row)
-                .map_err(|error| corrupt(format!("what an append is judged by: {error}")))?;
-        }
-        Ok(state)
-    }
-
-    fn learn(&self, state: &mut State, row: &SqliteRow) -> Result<(), sqlx::Error> {
-        let about: i64 = row.try_get(0)?;
-        if about == 0 {
-            state.head = Position::new(natural(row, 1)?);
-            (state.last_stream, state.last_type) = (row.try_get(2)?, row.try_get(3)?);
-            return Ok(());
-        }
-        let key = natural(row, 1)? as usize;
-        match about {
-            1 => {
-                if let Some(stream) = self.streams.get(key) {
-                    let known = (row.try_get(2)?, Version::new(natural(row, 3)?));
-                    state.streams.insert((*stream).clone(), known);
-                }
+    /// What a failed commit comes to; `Ok` when it got through after all.
+    ///
+    /// It may have got through before the failure was noticed; and when the disk failed, its pages may be in the
+    /// WAL for a later recovery to find.
+    fn not_committed(&self, plan: &Plan, error: rusqlite::Error) -> Result<(), StoreError> {
+        match is_written(&self.connection, plan) {
+            Ok(true) => Ok(()),
+            Ok(false) if primary_code(&error) != Some(SQLITE_IOERR) => {
+                Err(failed(ACTION, &self.path, error))
             }
-            2 => {
-                if let Some(command) = self.commands.get(key) {
-                    state.receipts.insert(*command, receipt(row)?);
-                }
-            }
-            _ => {
-                if let Some((category, name)) = self.types.get(key) {
-                    let names = state.types.entry((*category).to_owned()).or_default();
-                    names.insert((*name).into(), row.try_get(2)?);
-                }
-            }
+            _ => Err(outcome_unknown(&self.path, error)),
         }
-        Ok(())
     }
 }
 
-/// Reads a receipt from the columns after the key.
-pub(crate) fn receipt(row: &SqliteRow) -> Result<Appended, sqlx::Error> {
-    let versions: &str = row.try_get(4)?;
+/// SQLite's primary result code of an error.
+fn primary_code(error: &rusqlite::Error) -> Option<i32> {
+    let rusqlite::Error::SqliteFailure(ffi::Error { extended_code, .. }, _) = error else { return None };
+    Some(extended_code & 0xff)
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+/// Learns all that the batch is judged by and that is not known yet.
+fn look(connection: &Connection, state: &mut State, batch: &Batch) -> rusqlite::Result<()> {
+    let head: Position = connection.prepare_cached(HEAD)?.query_row([], |row| position(row, 0))?;
+    if head != state.head || state.is_new() {
+        // Somebody else has written since: nothing that was known can be relied on.
+        let ends = connection.prepare_cached(ENDS)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        *state = State::at(head, ends);
+    }
+    state.receipts.clear();
+    let mut stream = connection.prepare_cached(STREAM)?;
+    let mut event_type = connection.prepare_cached(TYPE)?;
+    let mut receipt = connection.prepare_cached(RECEIPT)?;
+    for (append, valid) in batch {
+        if let Some(command) = append.receipt {
+            let first = receipt.query_row([command.as_uuid().as_bytes()], first_outcome).optional()?;
+            state.receipts.extend(first.map(|first| (command, first)));
+        }
+        if valid.is_err() {
+            continue;
+        }
+        for write in &append.writes {
+            if !state.knows_stream(&write.stream) {
+                let found =
+                    stream.query_row([write.stream.as_str()], |row| Ok((row.get(0)?, version(row, 1)?)));
+                state.learn_stream(&write.stream, found.optional()?);
+            }
+            for event in &write.events {
+                let (category, name) = (write.stream.category(), &event.event_type);
+                if !state.knows_type(category, name) {
+                    let found = event_type.query_row([category, name], |row| row.get(0)).optional()?;
+                    state.learn_type(category, name, found);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn first_outcome(row: &Row<'_>) -> rusqlite::Result<Appended> {
+    let versions: String = row.get(2)?;
     Ok(Appended {
-        position: Position::new(natural(row, 2)?),
-        events: natural(row, 3)?,
-        versions: serde_json::from_str(versions).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        position: position(row, 0)?,
+        events: natural(row, 1)?,
+        versions: serde_json::from_str(&versions).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, error.into())
+        })?,
         duplicate: true,
     })
 }
 
 /// A column with a number that is not negative.
-pub(crate) fn natural(row: &SqliteRow, index: usize) -> Result<u64, sqlx::Error> {
-    let number: i64 = row.try_get(index)?;
-    u64::try_from(number).map_err(|error| sqlx::Error::Decode(error.into()))
+fn natural(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(index)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number))
 }
 
-/// A parameter of `json_each`.
-pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::backend("write parameters as JSON", error))
+fn position(row: &Row<'_>, index: usize) -> rusqlite::Result<Position> {
+    natural(row, index).map(Position::new)
 }
 
-/// Writes a plan and commits it.
-async fn write(turn: &mut Turn, plan: &Plan) -> Result<(), StoreError> {
-    let statement = sqlx::query(WRITE)
-        .bind(json(&plan.streams)?)
-        .bind(json(&plan.types)?)
-        .bind(json(&plan.events)?)
-        .bind(json(&plan.receipts)?);
-    let written = turn.run(statement, WRITE_STATEMENTS).await;
-    match written {
-        Ok(_) => Ok(()),
-        Err(failure) => not_written(turn, plan, failure).await,
-    }
+fn version(row: &Row<'_>, index: usize) -> rusqlite::Result<Version> {
+    natural(row, index).map(Version::new)
 }
 
-/// Begins, writes a plan that was made from memory, and commits it. False when the log does not end at
-/// `from` any more; then nothing was written.
-async fn write_blindly(turn: &mut Turn, from: Position, plan: &Plan) -> Result<bool, StoreError> {
-    let statement = sqlx::query(WRITE_BLINDLY).bind(clamp(from.as_u64())).bind(json(&plan.events)?);
-    let written = turn.run(statement, WRITE_BLINDLY_STATEMENTS).await;
-    match written {
-        Ok(_) => Ok(true),
-        Err(failure) if is_fenced(&failure.source) => {
-            turn.begin_again();
-            Ok(false)
+fn write(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
+    if !plan.streams.is_empty() {
+        let mut insert = connection.prepare_cached(INSERT_STREAM)?;
+        for (number, stream) in &plan.streams {
+            insert.execute((number, stream.as_str()))?;
         }
-        Err(failure) => not_written(turn, plan, failure).await.map(|()| true),
     }
-}
-
-/// What a failed write comes to; `Ok` when it got through after all.
-async fn not_written(turn: &mut Turn, plan: &Plan, failure: Failure) -> Result<(), StoreError> {
-    if !failure.committing {
-        return Err(failed(ACTION, turn.path(), failure.source));
-    }
-    // The commit may have got through before the failure was noticed; and when the disk failed, its pages may
-    // be in the WAL for a later recovery to find.
-    match is_written(turn, plan).await {
-        Ok(true) => Ok(()),
-        Ok(false) if !failure.crashed && primary_code(&failure.source) != Some(SQLITE_IOERR) => {
-            Err(failed(ACTION, turn.path(), failure.source))
+    if !plan.types.is_empty() {
+        let mut insert = connection.prepare_cached(INSERT_TYPE)?;
+        for (number, category, name) in &plan.types {
+            insert.execute((number, category, &**name))?;
         }
-        _ => Err(outcome_unknown(turn.path(), failure.source)),
     }
+    let mut insert = connection.prepare_cached(INSERT_EVENT)?;
+    for event in &plan.events {
+        event.insert(&mut insert)?;
+    }
+    if !plan.receipts.is_empty() {
+        let mut insert = connection.prepare_cached(INSERT_RECEIPT)?;
+        for ReceiptRow { command, position, events, versions } in &plan.receipts {
+            insert.execute((command.as_uuid().as_bytes(), position, events, versions))?;
+        }
+    }
+    Ok(())
 }
 
-async fn is_written(turn: &mut Turn, plan: &Plan) -> Result<bool, sqlx::Error> {
+/// Whether a batch is in the file whose commit failed.
+fn is_written(connection: &Connection, plan: &Plan) -> rusqlite::Result<bool> {
     let event = plan.events.first();
-    sqlx::query(CHECK)
-        .bind(event.map(|event| event.0.as_u64() as i64))
-        .bind(event.map(|event| event.5.0.as_bytes().to_vec()))
-        .bind(plan.receipts.first().map(|receipt| receipt.0.0.as_bytes().to_vec()))
-        .fetch_one(turn.connection())
-        .await?
-        .try_get(0)
+    let receipt = plan.receipts.first().map(|receipt| *receipt.command.as_uuid().as_bytes());
+    connection.query_row(CHECK, (event.map(EventRow::position), event.map(EventRow::id), receipt), |row| {
+        row.get(0)
+    })
 }

@@ -1,4 +1,4 @@
-//! A file's connections: two that write behind a gate, and some that read.
+//! A file's connections: those that write, behind a gate, and some that read.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
@@ -11,8 +11,9 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePool
 use sqlx::{ConnectOptions, Connection, Either, Executor, Sqlite, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, Semaphore};
 
-use crate::error::{SQLITE_ERROR, failed, primary_code};
+use crate::error::{SQLITE_ERROR, corrupt, failed, primary_code};
 use crate::file::{Kind, prepare};
+use crate::log_writer::LogWriter;
 use crate::options::{SqliteOptions, Synchronous};
 use crate::{OpenError, gate};
 
@@ -25,29 +26,17 @@ pub(crate) struct Database {
     path: PathBuf,
     busy_timeout: Duration,
     gate: Arc<Mutex<()>>,
-    /// `None` once it is closed.
-    writers: Arc<Mutex<Option<Writers>>>,
+    /// What appends, if there is a log in the file.
+    log: Option<LogWriter>,
+    /// Writes what follows from the log, and can be made again: no commit waits for the disk. `None` once it is
+    /// closed.
+    derived: Arc<Mutex<Option<Writer>>>,
     readers: Readers,
     /// The one connection that projections write with. A pool, because only a pool gives out a transaction
     /// that owns its connection, and only sqlx's own transactions nest.
     projections: SqlitePool,
     /// The connections that the application queries read models with.
     queries: SqlitePool,
-}
-
-/// What is written, and so how durable it must be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Work {
-    /// Events and receipts: as durable as the options say.
-    Log,
-    /// What follows from the log, and can be made again: no wait for the disk.
-    Derived,
-}
-
-#[derive(Debug)]
-struct Writers {
-    log: Writer,
-    derived: Writer,
 }
 
 #[derive(Debug)]
@@ -61,7 +50,7 @@ struct Writer {
 /// The right to write: nobody else in this process writes to the file meanwhile. A transaction that is still
 /// open when this is dropped is rolled back.
 pub(crate) struct Turn {
-    writer: OwnedMappedMutexGuard<Option<Writers>, Writer>,
+    writer: OwnedMappedMutexGuard<Option<Writer>, Writer>,
     _gate: OwnedMutexGuard<()>,
 }
 
@@ -71,9 +60,10 @@ impl Database {
         let path = prepare(path, kind, options).await?;
         let failed = |source| OpenError::Sqlite { path: path.clone(), source };
         let derived = options.writer(&path, Synchronous::Normal);
-        let writers = Writers {
-            log: Writer::connect(options.writer(&path, options.synchronous)).await.map_err(failed)?,
-            derived: Writer::connect(derived.clone()).await.map_err(failed)?,
+        let writer = Writer::connect(derived.clone()).await.map_err(|error| failed(error.into()))?;
+        let log = match kind.has_log() {
+            true => Some(LogWriter::start(&path, options).await.map_err(failed)?),
+            false => None,
         };
         let pool = |connections: u32, options: SqliteConnectOptions| {
             SqlitePoolOptions::new()
@@ -86,7 +76,8 @@ impl Database {
         Ok(Self {
             busy_timeout: options.busy_timeout,
             gate: gate::of(&path),
-            writers: Arc::new(Mutex::new(Some(writers))),
+            log,
+            derived: Arc::new(Mutex::new(Some(writer))),
             readers: Readers::new(options.reader(&path), options.read_connections),
             projections: pool(1, derived),
             queries: pool(options.read_connections, options.reader(&path)),
@@ -119,16 +110,16 @@ impl Database {
         }
     }
 
-    /// Waits for the right to write.
-    pub(crate) async fn turn(&self, action: &'static str, work: Work) -> Result<Turn, StoreError> {
+    /// What appends; to be used behind the gate.
+    pub(crate) fn log(&self) -> Result<&LogWriter, StoreError> {
+        self.log.as_ref().ok_or_else(|| corrupt("a file of read models has no log"))
+    }
+
+    /// Waits for the right to write what follows from the log.
+    pub(crate) async fn turn(&self, action: &'static str) -> Result<Turn, StoreError> {
         let gate = self.enter(action).await?;
-        let writers = Arc::clone(&self.writers).lock_owned().await;
-        let writer = OwnedMutexGuard::try_map(writers, |writers| {
-            writers.as_mut().map(|writers| match work {
-                Work::Log => &mut writers.log,
-                Work::Derived => &mut writers.derived,
-            })
-        });
+        let writer = Arc::clone(&self.derived).lock_owned().await;
+        let writer = OwnedMutexGuard::try_map(writer, Option::as_mut);
         let mut turn = Turn { writer: writer.map_err(|_| StoreError::Closed)?, _gate: gate };
         turn.writer.clean().await.map_err(|error| failed(action, &self.path, error))?;
         turn.writer.dirty = true;
@@ -151,33 +142,23 @@ impl Database {
         self.projections.close().await;
         // The application may sit on a connection for as long as it likes; closing does not.
         let _ = tokio::time::timeout(self.busy_timeout, self.queries.close()).await;
-        let Some(mut writers) = self.writers.lock().await.take() else { return };
-        let cleaned = writers.log.clean().await;
+        if let Some(log) = &self.log {
+            log.close().await;
+        }
+        let Some(mut writer) = self.derived.lock().await.take() else { return };
+        let cleaned = writer.clean().await;
         let copied = match cleaned {
-            Ok(()) => writers.log.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
+            Ok(()) => writer.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
             Err(error) => Err(error),
         };
         if let Err(error) = copied {
             // Nothing is lost: whoever opens the file next reads the WAL.
             tracing::warn!(path = %self.path.display(), %error, "the WAL was not copied into the file");
         }
-        for writer in [writers.derived, writers.log] {
-            if let Err(error) = writer.connection.close().await {
-                tracing::warn!(path = %self.path.display(), %error, "a connection was not closed cleanly");
-            }
+        if let Err(error) = writer.connection.close().await {
+            tracing::warn!(path = %self.path.display(), %error, "a connection was not closed cleanly");
         }
     }
-}
-
-/// Why a transaction was not committed; it is rolled back.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    /// Whether it was the commit itself that failed.
-    pub(crate) committing: bool,
-    /// Whether the connection died of it.
-    pub(crate) crashed: bool,
-    /// What SQLite says.
-    pub(crate) source: sqlx::Error,
 }
 
 /// The right to write did not come in time.
@@ -212,12 +193,16 @@ impl Turn {
     }
 
     /// The connection.
-    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
+    fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.writer.connection
     }
 
     /// Runs a text of so many statements, of which the last one commits. Returns how many rows they changed.
-    pub(crate) async fn run(&mut self, statement: Statement, statements: usize) -> Result<u64, Failure> {
+    pub(crate) async fn run(
+        &mut self,
+        statement: Statement,
+        statements: usize,
+    ) -> Result<u64, sqlx::Error> {
         let (mut done, mut changed) = (0, 0);
         let mut results = self.connection().fetch_many(statement);
         let source = loop {
@@ -240,19 +225,13 @@ impl Turn {
             }
             Some(source) => {
                 self.roll_back().await;
-                let crashed = matches!(source, sqlx::Error::WorkerCrashed);
-                Err(Failure { committing: crashed || done + 1 == statements, crashed, source })
+                Err(source)
             }
         }
     }
 
-    /// Says that another transaction is about to begin in this turn, after one that was rolled back.
-    pub(crate) fn begin_again(&mut self) {
-        self.writer.dirty = true;
-    }
-
     /// Rolls back, if a transaction is open. Should that fail, it is done before the next turn.
-    pub(crate) async fn roll_back(&mut self) {
+    async fn roll_back(&mut self) {
         if let Err(error) = self.writer.clean().await {
             tracing::warn!(%error, "a transaction is rolled back later");
         }

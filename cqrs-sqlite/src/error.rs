@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cqrs_core::StoreError;
+use cqrs_core::{BoxError, StoreError};
 
 /// Why a file cannot be opened. Each message names the file; save for the last one, nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,7 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// What SQLite says.
-        source: sqlx::Error,
+        source: BoxError,
     },
 }
 
@@ -120,17 +120,18 @@ pub(crate) fn is_fenced(error: &sqlx::Error) -> bool {
 #[error("{path}", path = path.display())]
 struct InFile {
     path: PathBuf,
-    source: sqlx::Error,
+    source: BoxError,
 }
 
 /// A failure that names the file.
-pub(crate) fn failed(action: &'static str, path: &Path, source: sqlx::Error) -> StoreError {
-    StoreError::backend(action, InFile { path: path.to_owned(), source })
+pub(crate) fn failed(action: &'static str, path: &Path, source: impl Into<BoxError>) -> StoreError {
+    StoreError::backend(action, InFile { path: path.to_owned(), source: source.into() })
 }
 
 /// A commit of which nobody knows, in a file that it names.
-pub(crate) fn outcome_unknown(path: &Path, source: sqlx::Error) -> StoreError {
-    StoreError::OutcomeUnknown { source: InFile { path: path.to_owned(), source }.into() }
+pub(crate) fn outcome_unknown(path: &Path, source: impl Into<BoxError>) -> StoreError {
+    let source = InFile { path: path.to_owned(), source: source.into() };
+    StoreError::OutcomeUnknown { source: source.into() }
 }
 
 /// A row of a table that is not what its writer writes.

@@ -35,17 +35,16 @@ pub(crate) enum Kept {
     Id(Uuid),
 }
 
-impl Serialize for Kept {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Kept {
+    /// As a parameter: NULL, or a blob.
+    fn blob(&self) -> Option<&[u8]> {
         match self {
-            Self::Derived => serializer.serialize_none(),
-            Self::Absent => serializer.serialize_str(""),
-            Self::Id(id) => Hex(*id).serialize(serializer),
+            Self::Derived => None,
+            Self::Absent => Some(&[]),
+            Self::Id(id) => Some(id.as_bytes()),
         }
     }
-}
 
-impl Kept {
     fn of(id: Option<Uuid>, derived: Option<Uuid>) -> Self {
         match id {
             _ if id == derived => Self::Derived,
@@ -68,29 +67,19 @@ fn derived_causation(id: EventId) -> Uuid {
     id.command(0).as_uuid()
 }
 
-/// A new event's row; the fields stand in the order in which `append_write.sql` takes them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct EventRow(
-    pub(crate) Position,
-    i64,
-    Version,
-    i64,
-    i64,
-    pub(crate) Hex,
-    Text,
-    Kept,
-    Kept,
-    Option<String>,
-);
-
-/// JSON that is stored as the text that it is.
+/// A new event's row.
 #[derive(Clone, Debug, PartialEq)]
-struct Text(Json);
-
-impl Serialize for Text {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.as_str())
-    }
+pub(crate) struct EventRow {
+    position: i64,
+    stream: i64,
+    version: i64,
+    event_type: i64,
+    recorded_at: i64,
+    id: Uuid,
+    data: Json,
+    causation: Kept,
+    correlation: Kept,
+    metadata: Option<String>,
 }
 
 impl EventRow {
@@ -107,18 +96,43 @@ impl EventRow {
             true => None,
             false => Some(serde_json::to_string(&extra)?),
         };
-        Ok(Self(
-            position,
+        Ok(Self {
+            position: position.as_u64() as i64,
             stream,
-            version,
+            version: version.as_u64() as i64,
             event_type,
-            recorded_at.as_micros(),
-            Hex(event.id.as_uuid()),
-            Text(event.data),
-            Kept::of(causation, Some(derived_causation(event.id))),
-            Kept::of(correlation, causation),
+            recorded_at: recorded_at.as_micros(),
+            id: event.id.as_uuid(),
+            causation: Kept::of(causation, Some(derived_causation(event.id))),
+            correlation: Kept::of(correlation, causation),
+            data: event.data,
             metadata,
-        ))
+        })
+    }
+
+    pub(crate) fn position(&self) -> i64 {
+        self.position
+    }
+
+    pub(crate) fn id(&self) -> &[u8; 16] {
+        self.id.as_bytes()
+    }
+
+    /// Runs `insert_event.sql` for it.
+    pub(crate) fn insert(&self, statement: &mut rusqlite::Statement<'_>) -> rusqlite::Result<()> {
+        let parameters = rusqlite::params![
+            self.position,
+            self.stream,
+            self.version,
+            self.event_type,
+            self.recorded_at,
+            self.id(),
+            self.data.as_str(),
+            self.causation.blob(),
+            self.correlation.blob(),
+            self.metadata,
+        ];
+        statement.execute(parameters).map(drop)
     }
 }
 

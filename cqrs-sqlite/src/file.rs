@@ -49,6 +49,11 @@ const USER_VERSION_AT: usize = 60;
 const APPLICATION_ID_AT: usize = 68;
 
 impl Kind {
+    /// Whether there are events in such a file.
+    pub(crate) fn has_log(&self) -> bool {
+        self.application_id == EVENT_STORE.application_id
+    }
+
     fn version(&self) -> u32 {
         self.migrations.len() as u32
     }
@@ -151,7 +156,7 @@ fn sqlite_error(path: &Path, source: sqlx::Error) -> OpenError {
         Some(SQLITE_READONLY) => {
             OpenError::ReadOnly { path, source: io::Error::new(io::ErrorKind::PermissionDenied, source) }
         }
-        _ => OpenError::Sqlite { path, source },
+        _ => OpenError::Sqlite { path, source: source.into() },
     }
 }
 

@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use lru::LruCache;
+
 use cqrs_core::{
     Append, AppendError, Appended, CommandId, InvalidAppend, Position, StreamId, StreamWrite, Version,
 };
-use serde::Serialize;
 
-use crate::event_row::{EventRow, Hex};
+use crate::event_row::EventRow;
+
+/// How many streams are remembered from one batch to the next: some 10 MiB of them.
+const STREAMS: usize = 65_536;
 
 /// What a batch is judged by. Judging moves it on, as if all that was accepted were written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) head: Position,
     /// The highest number of a stream.
@@ -19,11 +23,17 @@ pub(crate) struct State {
     /// The highest number of an event type.
     pub(crate) last_type: i64,
     /// Number and version of the streams that exist.
-    pub(crate) streams: HashMap<StreamId, (i64, Version)>,
+    pub(crate) streams: LruCache<StreamId, (i64, Version)>,
     /// Numbers of event types, by category and name.
     pub(crate) types: HashMap<String, HashMap<Arc<str>, i64>>,
-    /// What commands came to.
+    /// What the batch's commands came to.
     pub(crate) receipts: HashMap<CommandId, Appended>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::at(Position::ZERO, (0, 0))
+    }
 }
 
 /// What is written, and what is answered.
@@ -36,9 +46,15 @@ pub(crate) struct Plan {
     pub(crate) receipts: Vec<ReceiptRow>,
 }
 
-/// A receipt's row; the fields stand in the order in which `append_write.sql` takes them.
-#[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct ReceiptRow(pub(crate) Hex, Position, u64, String);
+/// A receipt's row.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ReceiptRow {
+    pub(crate) command: CommandId,
+    pub(crate) position: i64,
+    pub(crate) events: i64,
+    /// A JSON array.
+    pub(crate) versions: String,
+}
 
 /// Why a batch cannot be judged at all.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +80,8 @@ pub(crate) fn judge(
     batch: Vec<(Append, Result<(), InvalidAppend>)>,
 ) -> Result<Plan, Unjudged> {
     let mut plan = Plan::default();
+    plan.answers.reserve(batch.len());
+    plan.events.reserve(batch.len());
     let mut founded = true;
     for (append, valid) in batch {
         let known = append.receipt.and_then(|command| state.receipts.get(&command));
@@ -79,13 +97,16 @@ pub(crate) fn judge(
         founded = answer.as_ref().is_ok_and(|appended| !appended.duplicate);
         plan.answers.push(answer);
     }
+    while state.streams.len() > STREAMS {
+        state.streams.pop_lru();
+    }
     Ok(plan)
 }
 
 /// The first stream that is not as expected.
 fn unexpected(state: &State, writes: &[StreamWrite]) -> Option<AppendError> {
     writes.iter().find_map(|write| {
-        let actual = state.streams.get(&write.stream).map_or(Version::ZERO, |(_, version)| *version);
+        let actual = state.streams.peek(&write.stream).map_or(Version::ZERO, |(_, version)| *version);
         (!write.expected.matches(actual)).then(|| AppendError::WrongExpectedVersion {
             stream: write.stream.clone(),
             expected: write.expected,
@@ -99,7 +120,7 @@ fn accept(state: &mut State, plan: &mut Plan, append: Append) -> Result<Appended
     let mut versions = Vec::with_capacity(append.writes.len());
     for StreamWrite { stream, events, .. } in append.writes {
         if events.is_empty() {
-            versions.push(state.streams.get(&stream).map_or(Version::ZERO, |(_, version)| *version));
+            versions.push(state.streams.peek(&stream).map_or(Version::ZERO, |(_, version)| *version));
             continue;
         }
         let (number, mut version) = state.stream(plan, &stream);
@@ -113,20 +134,54 @@ fn accept(state: &mut State, plan: &mut Plan, append: Append) -> Result<Appended
             let numbers = (state.head, number, version, event_type);
             plan.events.push(EventRow::new(event, numbers, append.recorded_at)?);
         }
-        state.streams.insert(stream, (number, version));
+        state.streams.put(stream, (number, version));
         versions.push(version);
     }
     let events = state.head.as_u64() - before.as_u64();
     let appended = Appended { versions, position: state.head, events, duplicate: false };
     if let Some(command) = append.receipt {
         let versions = serde_json::to_string(&appended.versions)?;
-        plan.receipts.push(ReceiptRow(Hex(command.as_uuid()), appended.position, events, versions));
+        let (position, events) = (appended.position.as_u64() as i64, events as i64);
+        plan.receipts.push(ReceiptRow { command, position, events, versions });
         state.receipts.insert(command, appended.clone());
     }
     Ok(appended)
 }
 
 impl State {
+    /// Nothing but where things end: the head, and the highest numbers of streams and event types.
+    pub(crate) fn at(head: Position, (last_stream, last_type): (i64, i64)) -> Self {
+        let streams = LruCache::unbounded();
+        Self { head, last_stream, last_type, streams, types: HashMap::new(), receipts: HashMap::new() }
+    }
+
+    /// Whether nothing is known yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.last_stream == 0
+    }
+
+    pub(crate) fn knows_stream(&self, stream: &StreamId) -> bool {
+        self.streams.contains(stream)
+    }
+
+    /// Takes in the number and the version of a stream, if there is one of this name.
+    pub(crate) fn learn_stream(&mut self, stream: &StreamId, found: Option<(i64, Version)>) {
+        if let Some(found) = found {
+            self.streams.put(stream.clone(), found);
+        }
+    }
+
+    pub(crate) fn knows_type(&self, category: &str, name: &str) -> bool {
+        self.types.get(category).is_some_and(|names| names.contains_key(name))
+    }
+
+    /// Takes in the number of an event type, if there is one of this name.
+    pub(crate) fn learn_type(&mut self, category: &str, name: &Arc<str>, found: Option<i64>) {
+        if let Some(found) = found {
+            self.types.entry(category.to_owned()).or_default().insert(Arc::clone(name), found);
+        }
+    }
+
     /// Number and version of a stream; a new one gets the next number.
     fn stream(&mut self, plan: &mut Plan, stream: &StreamId) -> (i64, Version) {
         if let Some(known) = self.streams.get(stream) {

@@ -23,13 +23,9 @@ fn append(writes: Vec<StreamWrite>, receipt: Option<CommandId>) -> Append {
 
 /// A log of ten events, seven of them in the stream `me`.
 fn state() -> State {
-    State {
-        head: Position::new(10),
-        last_stream: 4,
-        last_type: 2,
-        streams: HashMap::from([(stream("me"), (3, Version::new(7)))]),
-        ..State::default()
-    }
+    let mut state = State::at(Position::new(10), (4, 2));
+    state.learn_stream(&stream("me"), Some((3, Version::new(7))));
+    state
 }
 
 fn judged(state: &mut State, batch: Vec<Append>) -> Plan {
@@ -61,7 +57,7 @@ fn an_earlier_append_counts_for_a_later_one_and_a_refused_one_does_not() {
         &plan.answers[1],
         Err(AppendError::WrongExpectedVersion { actual, .. }) if *actual == Version::new(9)
     ));
-    assert_eq!(plan.events.iter().map(|event| event.0.as_u64()).collect::<Vec<_>>(), [11, 12, 13, 14]);
+    assert_eq!(plan.events.iter().map(|event| event.position()).collect::<Vec<_>>(), [11, 12, 13, 14]);
     assert_eq!(plan.streams, [(5, stream("new"))], "a stream gets its number once");
     assert_eq!(plan.types.len(), 1);
 }
@@ -109,7 +105,7 @@ fn an_append_without_events_answers_with_the_head_and_may_leave_a_receipt() {
     assert_eq!(answer.versions, [Version::ZERO, Version::new(7)]);
     assert_eq!((answer.position, answer.events), (Position::new(10), 0));
     assert!(plan.streams.is_empty(), "a stream without events is not there");
-    assert_eq!(plan.receipts, [ReceiptRow(Hex(command.as_uuid()), Position::new(10), 0, "[]".to_owned())]);
+    assert_eq!(plan.receipts, [ReceiptRow { command, position: 10, events: 0, versions: "[]".to_owned() }]);
 }
 
 #[test]

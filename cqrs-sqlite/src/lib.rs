@@ -39,11 +39,11 @@ mod file;
 mod gate;
 mod head;
 mod judge;
+mod log_writer;
 mod options;
 mod process;
 mod read;
 mod read_model;
-mod remembered;
 mod store;
 
 pub use error::OpenError;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::sqlite::SqliteConnectOptions;
 
 /// SQLite's page size in a new file, in bytes.
 const PAGE_BYTES: u64 = 4096;
@@ -123,19 +123,25 @@ impl SqliteOptions {
 
     /// A connection that writes.
     pub(crate) fn writer(&self, path: &Path, synchronous: Synchronous) -> SqliteConnectOptions {
-        let options = self
-            .plain(path)
-            .synchronous(match synchronous {
-                Synchronous::Full => SqliteSynchronous::Full,
-                Synchronous::Normal => SqliteSynchronous::Normal,
-            })
-            .pragma("cache_size", self.cache_size())
-            .pragma("wal_autocheckpoint", AUTOCHECKPOINT_PAGES)
-            .pragma("journal_size_limit", self.journal_size_limit.min(i64::MAX as u64).to_string());
-        match self.max_bytes {
-            Some(bytes) => options.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string()),
-            None => options,
-        }
+        let pragmas = self.writer_pragmas(synchronous);
+        pragmas.into_iter().fold(self.plain(path), |options, (pragma, value)| options.pragma(pragma, value))
+    }
+
+    /// What makes a connection one that writes, whatever the driver.
+    pub(crate) fn writer_pragmas(&self, synchronous: Synchronous) -> Vec<(&'static str, String)> {
+        let synchronous = match synchronous {
+            Synchronous::Full => "FULL",
+            Synchronous::Normal => "NORMAL",
+        };
+        let mut pragmas = vec![
+            ("synchronous", synchronous.to_owned()),
+            ("cache_size", self.cache_size()),
+            ("wal_autocheckpoint", AUTOCHECKPOINT_PAGES.to_owned()),
+            ("journal_size_limit", self.journal_size_limit.min(i64::MAX as u64).to_string()),
+        ];
+        let pages = self.max_bytes.map(|bytes| (bytes / PAGE_BYTES).max(1).to_string());
+        pragmas.extend(pages.map(|pages| ("max_page_count", pages)));
+        pragmas
     }
 
     /// A connection that only reads.

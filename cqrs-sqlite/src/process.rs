@@ -14,11 +14,10 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::append::{json, natural};
-use crate::connection::{Statement, Work};
+use crate::connection::Statement;
 use crate::error::{corrupt, failed, is_fenced};
 use crate::event_row::Hex;
-use crate::read::clamp;
+use crate::read::{clamp, json, natural};
 
 const CHECKPOINT: &str = include_str!("sql/step_checkpoint.sql");
 const INSTANCES: &str = include_str!("sql/instances.sql");
@@ -95,11 +94,11 @@ impl ProcessStore for SqliteStore {
 
     async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError> {
         let (statement, statements) = step_statement(&step)?;
-        let mut turn = self.database().turn("commit a step", Work::Derived).await?;
+        let mut turn = self.database().turn("commit a step").await?;
         match turn.run(statement, statements).await {
             Ok(_) => Ok(()),
-            Err(failure) if is_fenced(&failure.source) => Err(StepError::Fenced),
-            Err(failure) => Err(failed("commit a step", turn.path(), failure.source).into()),
+            Err(error) if is_fenced(&error) => Err(StepError::Fenced),
+            Err(error) => Err(failed("commit a step", turn.path(), error).into()),
         }
     }
 
@@ -153,9 +152,9 @@ impl SqliteStore {
         statement: Statement,
         statements: usize,
     ) -> Result<u64, StoreError> {
-        let mut turn = self.database().turn(action, Work::Derived).await?;
+        let mut turn = self.database().turn(action).await?;
         let written = turn.run(statement, statements).await;
-        written.map_err(|failure| failed(action, turn.path(), failure.source))
+        written.map_err(|error| failed(action, turn.path(), error))
     }
 }
 

@@ -4,9 +4,9 @@ use cqrs_core::{
     Appended, CommandId, Direction, EventFilter, LogPage, Position, RecordedEvent, StoreError, StreamId,
     StreamRead,
 };
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use crate::append::{json, natural, receipt};
 use crate::connection::Database;
 use crate::error::corrupt;
 use crate::event_row::{EventReader, Hex};
@@ -24,6 +24,17 @@ const WINDOW: u64 = 20_000;
 /// SQLite's integers end where a signed number does; so does everything that is stored.
 pub(crate) fn clamp(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A parameter of `json_each`.
+pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::backend("write parameters as JSON", error))
+}
+
+/// A column with a number that is not negative.
+pub(crate) fn natural(row: &SqliteRow, index: usize) -> Result<u64, sqlx::Error> {
+    let number: i64 = row.try_get(index)?;
+    u64::try_from(number).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 /// The position of the last event.
@@ -98,10 +109,21 @@ pub(crate) async fn receipts(
     let mut found = vec![None; commands.len()];
     for row in &rows {
         let unreadable = |error| corrupt(format!("a receipt: {error}"));
-        let key = natural(row, 1).map_err(unreadable)? as usize;
+        let key = natural(row, 0).map_err(unreadable)? as usize;
         if let Some(found) = found.get_mut(key) {
             *found = Some(receipt(row).map_err(unreadable)?);
         }
     }
     Ok(found)
+}
+
+/// Reads a receipt from the columns after the key.
+fn receipt(row: &SqliteRow) -> Result<Appended, sqlx::Error> {
+    let versions: &str = row.try_get(3)?;
+    Ok(Appended {
+        position: Position::new(natural(row, 1)?),
+        events: natural(row, 2)?,
+        versions: serde_json::from_str(versions).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        duplicate: true,
+    })
 }

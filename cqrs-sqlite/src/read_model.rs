@@ -10,11 +10,10 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::append::natural;
 use crate::connection::Database;
 use crate::error::{corrupt, failed, is_fenced};
 use crate::file::READ_MODEL;
-use crate::read::clamp;
+use crate::read::{clamp, natural};
 use crate::{OpenError, SqliteOptions};
 
 const CHECKPOINT: &str = include_str!("sql/projection_checkpoint.sql");

@@ -12,7 +12,6 @@ use cqrs_core::{
 use crate::connection::Database;
 use crate::file::EVENT_STORE;
 use crate::head::Head;
-use crate::remembered::Memory;
 use crate::{OpenError, SqliteOptions, SqliteReadModel, append, read};
 
 /// Events, and what process managers know, in one SQLite file. A clone is the same store.
@@ -22,8 +21,7 @@ pub struct SqliteStore(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     database: Arc<Database>,
-    head: Head,
-    memory: Memory,
+    head: Arc<Head>,
 }
 
 impl SqliteStore {
@@ -43,11 +41,7 @@ impl SqliteStore {
     /// As [`SqliteStore::open`].
     pub async fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, OpenError> {
         let database = Arc::new(Database::open(path.as_ref(), &EVENT_STORE, &options).await?);
-        Ok(Self(Arc::new(Inner {
-            database,
-            head: Head::new(options.poll_interval),
-            memory: Memory::default(),
-        })))
+        Ok(Self(Arc::new(Inner { database, head: Arc::new(Head::new(options.poll_interval)) })))
     }
 
     /// The file's canonical path.
@@ -68,7 +62,7 @@ impl SqliteStore {
 #[async_trait]
 impl EventStore for SqliteStore {
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
-        append::append(self.database(), &self.0.head, &self.0.memory, batch).await
+        append::append(self.database(), &self.0.head, batch).await
     }
 
     async fn receipts(&self, commands: &[CommandId]) -> Result<Vec<Option<Appended>>, StoreError> {

@@ -62,7 +62,8 @@ impl Batch {
         match catch_unwind(AssertUnwindSafe(begin)) {
             Ok(Some(turn)) => {
                 for append in &self.appends[before..] {
-                    self.events += append.writes.iter().map(|write| write.events.len()).sum::<usize>().max(1);
+                    self.events +=
+                        append.writes.iter().map(|write| write.events.len()).sum::<usize>().max(1);
                     self.bytes += append.weight();
                 }
                 self.turns.push((self.appends.len() - before, ready, turn));

@@ -129,7 +129,8 @@ impl<A: Aggregate> Turn<A> {
         // A turn that answers nobody has lost its first append to another process.
         let conflict = conflict.filter(|_| again.len() == waiting);
         let conflicts = live.conflicts(conflict.is_some());
-        if let Some(conflict) = conflict.as_ref().filter(|_| conflicts > core.options.max_conflict_retries) {
+        if let Some(conflict) = conflict.as_ref().filter(|_| conflicts > core.options.max_conflict_retries)
+        {
             live.conflicts(false);
             fail_all(again, conflict);
             return !live.rest();
@@ -157,7 +158,9 @@ async fn ask_and_finish<A: Aggregate>(
     let live = Arc::clone(&turn.live);
     let finished = AssertUnwindSafe(async {
         let receipts = match core.store.receipts(&ask).await {
-            Ok(found) => Ok(ask.into_iter().zip(found).filter_map(|(id, found)| Some((id, found?))).collect()),
+            Ok(found) => {
+                Ok(ask.into_iter().zip(found).filter_map(|(id, found)| Some((id, found?))).collect())
+            }
             Err(error) => Err(Arc::new(error)),
         };
         turn.finish(&mut answers.into_iter(), receipts, &core, &queue)

@@ -1,0 +1,2 @@
+-- A new stream: its number and its name.
+INSERT INTO streams (id, name) VALUES (?, ?);
