@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::Display;
 
-use crate::{Command, Event, InvalidStreamId, StreamId};
+use crate::{Command, Event, InvalidStreamId, Snapshots, StreamId};
 
 /// A thing with rules: state that only events change.
 ///
@@ -21,6 +21,32 @@ pub trait Aggregate: Default + Send + Sync + 'static {
     /// Takes a fact in. It cannot fail, and must not look at a clock or do I/O: it runs again whenever
     /// the state is rebuilt.
     fn apply(&mut self, event: &Self::Event);
+
+    /// Whether, and when, the state is kept beside the events, so that a long stream need not be read from its
+    /// beginning. It is not, unless this says so; the state must then be written and read by serde.
+    ///
+    /// ```
+    /// # use cqrs_core::{Aggregate, Event, Snapshots};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] enum AccountEvent { Deposited(u64) }
+    /// # impl Event for AccountEvent { const CATEGORY: &'static str = "account"; }
+    /// #[derive(Default, Serialize, Deserialize)]
+    /// struct Account {
+    ///     balance: u64,
+    /// }
+    ///
+    /// impl Aggregate for Account {
+    ///     # type Id = String;
+    ///     # type Event = AccountEvent;
+    ///     # fn apply(&mut self, event: &AccountEvent) { let AccountEvent::Deposited(amount) = event; self.balance += amount; }
+    ///     fn snapshots() -> Option<Snapshots<Self>> {
+    ///         Some(Snapshots::every(100))
+    ///     }
+    /// }
+    /// ```
+    fn snapshots() -> Option<Snapshots<Self>> {
+        None
+    }
 
     /// The stream of the aggregate `id`: the events' category, and the id as key.
     ///

@@ -158,6 +158,7 @@ mod id;
 mod json;
 mod process;
 mod router;
+mod snapshot;
 mod store;
 mod stream;
 mod subscribe;
@@ -176,12 +177,13 @@ pub use id::{CausationId, CommandId, CorrelationId, EventId, IdSource, RandomIds
 pub use json::Json;
 pub use process::{Failure, Interest, Outgoing, ProcessManager, ProcessOptions, Recovery};
 pub use router::Router;
+pub use snapshot::Snapshots;
 pub use store::{
     Append, AppendError, Appended, Chain, Direction, EventFilter, EventStore, InstanceChange, InstanceId,
     InstanceRecord, InvalidAppend, InvalidInstanceId, LogPage, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
     MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES, MAX_METADATA_DEPTH, OutboxEntry, OutboxOutcome,
-    OutboxState, OutboxTask, ProcessStep, ProcessStore, StepCause, StepError, Store, StoreError,
-    StreamRead, StreamWrite,
+    OutboxState, OutboxTask, ProcessStep, ProcessStore, Snapshot, SnapshotStore, StepCause, StepError,
+    Store, StoreError, StreamRead, StreamWrite,
 };
 pub use stream::{ExpectedVersion, InvalidStreamId, MAX_STREAM_ID_BYTES, Position, StreamId, Version};
 pub use subscribe::{

@@ -7,6 +7,7 @@ mod append;
 mod error;
 mod events;
 mod process;
+mod snapshots;
 
 pub use append::{
     Append, AppendError, Appended, InvalidAppend, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
@@ -19,7 +20,10 @@ pub use process::{
     OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore, StepCause, StepError,
 };
 
-/// A store that can carry a whole application: events, and the state of process managers beside them.
-pub trait Store: EventStore + ProcessStore {}
+pub use snapshots::{Snapshot, SnapshotStore};
 
-impl<S: EventStore + ProcessStore> Store for S {}
+/// A store that can carry a whole application: events, and beside them snapshots and the state of process
+/// managers.
+pub trait Store: EventStore + ProcessStore + SnapshotStore {}
+
+impl<S: EventStore + ProcessStore + SnapshotStore> Store for S {}

@@ -6,6 +6,7 @@
 mod log;
 mod process;
 mod read_model;
+mod snapshots;
 mod store;
 
 pub use read_model::{InMemory, MemoryTransaction};

@@ -29,7 +29,8 @@ impl Log {
         self.receipts.get(&command).cloned()
     }
 
-    fn version(&self, stream: &StreamId) -> Version {
+    /// The version of a stream; zero when there is none.
+    pub(crate) fn version(&self, stream: &StreamId) -> Version {
         Version::new(self.streams.get(stream).map_or(0, Vec::len) as u64)
     }
 

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
     InstanceRecord, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep, ProcessStore,
-    RecordedEvent, StepError, StoreError, StreamId, StreamRead, Timestamp,
+    RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead, Timestamp,
 };
 use tokio::sync::watch;
 
 use crate::log::Log;
 use crate::process::Processes;
+use crate::snapshots::Snapshots;
 
 /// An event store in memory. Cheap to clone; every clone is the same store, and it ends with the last one.
 ///
@@ -33,6 +34,7 @@ struct Shared {
 struct State {
     log: Log,
     processes: Processes,
+    snapshots: Snapshots,
 }
 
 impl MemoryStore {
@@ -123,6 +125,19 @@ impl EventStore for MemoryStore {
 
     async fn close(&self) {
         self.closed.send_replace(true);
+    }
+}
+
+#[async_trait]
+impl SnapshotStore for MemoryStore {
+    async fn snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
+        Ok(self.state()?.snapshots.of(stream))
+    }
+
+    async fn save_snapshot(&self, snapshot: Snapshot) -> Result<bool, StoreError> {
+        let mut state = self.state()?;
+        let version = state.log.version(&snapshot.stream);
+        Ok(state.snapshots.save(snapshot, version))
     }
 }
 

@@ -29,7 +29,10 @@ pub(crate) struct Kind {
 pub(crate) const EVENT_STORE: Kind = Kind {
     name: "event store of cqrs-sqlite",
     application_id: u32::from_be_bytes(*b"CQRS"),
-    migrations: &[include_str!("../migrations/store/0001_events.sql")],
+    migrations: &[
+        include_str!("../migrations/store/0001_events.sql"),
+        include_str!("../migrations/store/0002_snapshots.sql"),
+    ],
 };
 
 /// A file with read models alone.

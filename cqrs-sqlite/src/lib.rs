@@ -44,6 +44,7 @@ mod options;
 mod process;
 mod read;
 mod read_model;
+mod snapshots;
 mod store;
 
 pub use error::OpenError;

@@ -146,7 +146,7 @@ impl ProcessStore for SqliteStore {
 
 impl SqliteStore {
     /// Runs a text of so many statements. Returns how many rows they changed.
-    async fn write(
+    pub(crate) async fn write(
         &self,
         action: &'static str,
         statement: Statement,

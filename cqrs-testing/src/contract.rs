@@ -26,6 +26,7 @@ pub mod reading;
 pub mod receipts;
 pub mod restart;
 pub mod round_trip;
+pub mod snapshots;
 pub mod steps;
 pub mod task_order;
 pub mod tasks;
@@ -189,6 +190,17 @@ macro_rules! rules {
                 expected_versions_hold_over_a_restart
                 restarts_neither_lose_nor_add
                 waits_work_after_a_restart
+                snapshots_survive_a_restart
+            }
+            snapshots {
+                a_stream_has_no_snapshot_at_first
+                a_snapshot_is_read_back_as_written
+                a_newer_snapshot_replaces_the_older
+                a_snapshot_never_regresses
+                a_newer_schema_replaces_the_same_version
+                a_snapshot_is_never_newer_than_its_stream
+                snapshots_of_streams_do_not_mix
+                of_racing_snapshots_the_newest_stays
             }
             checkpoint {
                 a_checkpoint_is_zero_at_first

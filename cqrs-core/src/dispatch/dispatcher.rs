@@ -13,12 +13,17 @@ use super::ready::ReadyQueue;
 use super::{DispatchError, DispatchOptions, Envelope, Reply, turn};
 use crate::{Aggregate, Clock, Command, IdSource, Store, StoreError};
 
+/// How many snapshots are made at a time: enough to keep up, few enough to hold up no commit for long.
+const SNAPSHOTS: u32 = 4;
+
 /// What every turn needs.
 pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) options: DispatchOptions,
+    /// Bounds the snapshots that are being made.
+    pub(super) snapshots: Arc<Semaphore>,
 }
 
 /// Accepts commands of any type. Cheap to clone.
@@ -39,7 +44,8 @@ impl Dispatcher {
         ids: Arc<dyn IdSource>,
         options: DispatchOptions,
     ) -> Self {
-        let core = Arc::new(Core { store, clock, ids, options });
+        let snapshots = Arc::new(Semaphore::new(SNAPSHOTS as usize));
+        let core = Arc::new(Core { store, clock, ids, options, snapshots });
         Self {
             queue: Arc::new(ReadyQueue::start(Arc::clone(&core))),
             core,
@@ -125,12 +131,13 @@ impl Dispatcher {
         set.downcast().expect("a set of this type")
     }
 
-    /// Refuses new commands, and returns when those under way are answered.
+    /// Refuses new commands, and returns when those under way are answered and no snapshot is being made.
     pub(crate) async fn drain(&self) {
         self.closing.store(true, Ordering::Release);
         // Permits are given out in order: all of them are free only when everybody before is answered. An error
         // means that another call has been here already.
         let _all = self.in_flight.acquire_many(self.core.options.max_in_flight).await;
         self.in_flight.close();
+        let _made = self.core.snapshots.acquire_many(SNAPSHOTS).await;
     }
 }

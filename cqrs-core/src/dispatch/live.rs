@@ -221,7 +221,7 @@ mod tests {
         let set = LiveSet::new(NonZeroUsize::new(1).unwrap());
         let live = set.enqueue(stream(1), job()).unwrap();
         assert!(matches!(live.next(1), Next::Cold));
-        live.put_state(State { aggregate: Nothing, version: Version::new(7) });
+        live.put_state(State { aggregate: Nothing, version: Version::new(7), snapshot: Version::ZERO });
         assert!(!live.rest(), "a command waits");
         live.take_jobs();
         assert!(live.rest());

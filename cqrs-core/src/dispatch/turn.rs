@@ -3,6 +3,7 @@
 mod conclude;
 mod decide;
 mod hydrate;
+mod snapshot;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ use crate::{Aggregate, Append, AppendError, Appended, CommandId, Event, StoreErr
 pub(super) struct State<A> {
     pub(super) aggregate: A,
     pub(super) version: Version,
+    /// The version of the newest snapshot that was found or made.
+    pub(super) snapshot: Version,
 }
 
 /// A command after its decision.
@@ -123,9 +126,6 @@ impl<A: Aggregate> Turn<A> {
         let waiting = decided.len() + rest.len();
         let Concluded { mut again, intact, conflict } = conclude::conclude(decided, answers, receipts);
         again.extend(rest);
-        if intact && !poisoned {
-            live.put_state(state);
-        }
         // A turn that answers nobody has lost its first append to another process.
         let conflict = conflict.filter(|_| again.len() == waiting);
         let conflicts = live.conflicts(conflict.is_some());
@@ -141,7 +141,10 @@ impl<A: Aggregate> Turn<A> {
             warm(live, core, queue, pause);
             return false;
         }
-        !live.rest()
+        match intact && !poisoned {
+            true => snapshot::put_back(live, state, core, queue),
+            false => !live.rest(),
+        }
     }
 }
 

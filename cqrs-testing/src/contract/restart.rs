@@ -2,11 +2,14 @@
 
 use std::pin::pin;
 
-use cqrs_core::{Appended, EventFilter, EventStore, ExpectedVersion, Position, StreamRead, Version};
+use cqrs_core::{
+    Appended, EventFilter, EventStore, ExpectedVersion, Position, SnapshotStore, StreamRead, Version,
+};
 use futures::poll;
 
 use super::build::{append, command, event, events, exact, one, remembered, stream, stream_of, wrong};
 use super::look::{log, pages, positions, soon};
+use super::snapshots::{snapshot, stream_of as stream_of_events};
 use super::violation::{want, want_eq};
 use super::{StoreFactory, Verdict};
 
@@ -117,5 +120,18 @@ pub async fn waits_work_after_a_restart<F: StoreFactory>(factory: &F) -> Verdict
     want!(poll!(wait.as_mut()).is_pending(), "a wait beyond the head must not end");
     one(&store, append(&stream("a"), exact(2), events(1))).await??;
     want_eq!(soon("the end of a wait", wait).await??, Position::new(3), "the head that the wait tells");
+    Ok(())
+}
+
+/// A snapshot is after a restart what it was before it, and still does not regress.
+pub async fn snapshots_survive_a_restart<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    let stream = stream_of_events(&store, "a", 5).await?;
+    let saved = snapshot(&stream, 4, 2);
+    want!(store.save_snapshot(saved.clone()).await?, "a first snapshot must be kept");
+    let store = factory.reopen(store).await;
+    want_eq!(store.snapshot(&stream).await?, Some(saved.clone()), "the snapshot after a restart");
+    want!(!store.save_snapshot(snapshot(&stream, 3, 2)).await?, "an older snapshot must not be kept");
+    want_eq!(store.snapshot(&stream).await?, Some(saved), "the snapshot after an older one came");
     Ok(())
 }

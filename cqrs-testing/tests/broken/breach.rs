@@ -115,6 +115,18 @@ pub(crate) trait Breach: Send + Sync + 'static {
         store.prune_tasks(done_before).await
     }
 
+    async fn snapshot(
+        &self,
+        store: &MemoryStore,
+        stream: &StreamId,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        store.snapshot(stream).await
+    }
+
+    async fn save_snapshot(&self, store: &MemoryStore, snapshot: Snapshot) -> Result<bool, StoreError> {
+        store.save_snapshot(snapshot).await
+    }
+
     /// Where the breach wants every step that was taken, and every outcome, written down.
     fn ledger(&self) -> Option<&Ledger> {
         None
@@ -212,6 +224,17 @@ impl EventStore for Broken {
 
     async fn close(&self) {
         self.breach.close(&self.store).await;
+    }
+}
+
+#[async_trait]
+impl SnapshotStore for Broken {
+    async fn snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
+        self.breach.snapshot(self.store().await, stream).await
+    }
+
+    async fn save_snapshot(&self, snapshot: Snapshot) -> Result<bool, StoreError> {
+        self.breach.save_snapshot(self.store().await, snapshot).await
     }
 }
 

@@ -18,6 +18,7 @@ mod chain;
 mod checkpoint;
 mod instances;
 mod outcomes;
+mod snapshots;
 mod steps;
 mod task_order;
 mod tasks;
@@ -36,6 +37,7 @@ const PROOFS: &[&[proofs::Proof]] = &[
     tasks::PROOFS,
     task_order::PROOFS,
     outcomes::PROOFS,
+    snapshots::PROOFS,
     chain::PROOFS,
 ];
 

@@ -6,39 +6,98 @@ use std::sync::Arc;
 use super::State;
 use crate::dispatch::job::Failure;
 use crate::dispatch::panic_message;
-use crate::{Aggregate, EventStore, StoreError, StreamId, StreamRead, Version};
+use crate::{Aggregate, Snapshots, Store, StoreError, StreamId, StreamRead, Version, describe};
 
-/// Rebuilds the state from the whole stream, page by page.
+/// Rebuilds the state from the newest snapshot, if there is one that can be relied on, and the events after it.
 pub(super) async fn hydrate<A: Aggregate>(
-    store: &(impl EventStore + ?Sized),
+    store: &dyn Store,
     stream: &StreamId,
 ) -> Result<State<A>, Failure> {
+    if let Some(snapshots) = A::snapshots()
+        && let Some(state) = from_snapshot(store, stream, &snapshots).await
+        && let Some(state) = replay(store, stream, state).await?
+    {
+        return Ok(state);
+    }
+    let fresh = State { aggregate: A::default(), version: Version::ZERO, snapshot: Version::ZERO };
+    let state = replay(store, stream, fresh).await?;
+    state.ok_or_else(|| corrupt(format!("stream {stream} does not begin where it was read from")))
+}
+
+/// The state of a snapshot. Whatever is wrong with it is no failure: the events are there.
+async fn from_snapshot<A: Aggregate>(
+    store: &dyn Store,
+    stream: &StreamId,
+    snapshots: &Snapshots<A>,
+) -> Option<State<A>> {
+    let snapshot = match store.snapshot(stream).await {
+        Ok(found) => found?,
+        Err(error) => {
+            tracing::warn!(%stream, error = %describe(&error), "a snapshot cannot be read; all events are");
+            return None;
+        }
+    };
+    // Before anything else: another schema may look like this one and mean something else.
+    if snapshot.schema_version != snapshots.version() || snapshot.version == Version::ZERO {
+        return None;
+    }
+    match catch_unwind(AssertUnwindSafe(|| snapshots.read(&snapshot.state))) {
+        Ok(Ok(aggregate)) => {
+            Some(State { aggregate, version: snapshot.version, snapshot: snapshot.version })
+        }
+        Ok(Err(error)) => {
+            let version = snapshot.version;
+            tracing::warn!(%stream, %version, %error, "a snapshot does not fit the state's type; all events are read");
+            None
+        }
+        Err(panic) => {
+            let message = panic_message(&*panic);
+            tracing::warn!(%stream, %message, "reading a snapshot panicked; all events are read");
+            None
+        }
+    }
+}
+
+/// Applies the events after a state's version, page by page.
+///
+/// It begins with the last event that is in the state already: where that one is missing, the state is newer than
+/// the stream, and there is none.
+async fn replay<A: Aggregate>(
+    store: &dyn Store,
+    stream: &StreamId,
+    mut state: State<A>,
+) -> Result<Option<State<A>>, Failure> {
     /// Large enough to make the round trips few, small enough to keep the memory flat.
     const PAGE: usize = 1_000;
     let failed = |error: StoreError| Failure::Store(Arc::new(error));
-    let mut state = State { aggregate: A::default(), version: Version::ZERO };
+    let mut from = state.version.max(Version::new(1));
     loop {
-        let page = store
-            .read_stream(stream, StreamRead::forward(state.version.next(), PAGE))
-            .await
-            .map_err(failed)?;
+        let page = store.read_stream(stream, StreamRead::forward(from, PAGE)).await.map_err(failed)?;
+        if from == state.version && page.first().is_none_or(|first| first.version != from) {
+            tracing::warn!(%stream, version = %from, "a snapshot is newer than its stream; all events are read");
+            return Ok(None);
+        }
         let full = page.len() == PAGE;
-        for recorded in page {
+        let known = usize::from(from == state.version);
+        for recorded in page.into_iter().skip(known) {
             let event = recorded.decode::<A::Event>().map_err(|error| failed(error.into()))?;
             if event.version != state.version.next() {
-                let what = format!(
-                    "stream {stream} has version {} where {} was expected",
-                    event.version,
-                    state.version.next()
-                );
-                return Err(failed(StoreError::Corrupt { what }));
+                let (found, wanted) = (event.version, state.version.next());
+                return Err(corrupt(format!(
+                    "stream {stream} has version {found} where {wanted} was expected"
+                )));
             }
             catch_unwind(AssertUnwindSafe(|| state.aggregate.apply(&event.data)))
                 .map_err(|panic| Failure::Panicked(panic_message(&*panic)))?;
             state.version = event.version;
         }
         if !full {
-            return Ok(state);
+            return Ok(Some(state));
         }
+        from = state.version.next();
     }
+}
+
+fn corrupt(what: String) -> Failure {
+    Failure::Store(Arc::new(StoreError::Corrupt { what }))
 }
