@@ -93,9 +93,7 @@ impl Injector {
     }
 
     pub(super) fn calm(&self) {
-        let mut state = self.state();
-        state.calm = true;
-        state.next.clear();
+        self.state().calm = true;
     }
 
     pub(super) fn calls(&self, operation: Operation) -> u64 {
