@@ -9,6 +9,7 @@ use std::time::Duration;
 use common::*;
 use cqrs_core::*;
 use cqrs_memory::MemoryStore;
+use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
 use serde::{Deserialize, Serialize};
 
 /// Carries an amount from pot to pot, and gives it back when the other pot does not take it.
@@ -108,23 +109,23 @@ async fn a_start_that_comes_again_after_the_end_begins_nothing() {
 /// every answer of the store is lost once, so each command is dispatched at least twice.
 #[tokio::test]
 async fn a_command_whose_answer_is_lost_takes_effect_once() {
-    let flaky = Arc::new(Flaky::new(MemoryStore::new()));
-    let app = app(Shared(Arc::clone(&flaky))).await;
+    let store = FaultyStore::new(MemoryStore::new(), Faults::default());
+    let app = app(store.clone()).await;
     app.dispatch(add("a", 100)).await.unwrap();
     for n in 0..20 {
         let dispatched = app.dispatch(carry("a", "b", 1, &format!("t{n}"))).await.unwrap();
-        flaky.fail(&[Fault::After, Fault::Before, Fault::Panic]);
+        store.inject(Operation::Append, [Fault::LoseAnswer, Fault::Fail, Fault::Panic]);
         assert_eq!(dispatched.consistency, Consistency::NotAwaited);
-        while stream(&flaky.inner, "b").await.len() <= n {
-            flaky.inner.wait_beyond(dispatched.position).await.unwrap();
+        while stream(store.inner(), "b").await.len() <= n {
+            store.inner().wait_beyond(dispatched.position).await.unwrap();
         }
         let id = CorrelationId::from(dispatched.command_id);
-        while flaky.inner.chain(id).await.unwrap().pending > 0 {
+        while store.inner().chain(id).await.unwrap().pending > 0 {
             tokio::task::yield_now().await;
         }
-        flaky.fail(&[]);
+        store.inject(Operation::Append, []);
     }
-    assert_eq!(stream(&flaky.inner, "b").await.len(), 20);
+    assert_eq!(stream(store.inner(), "b").await.len(), 20);
 }
 
 /// What one process has left undone the next one does, and what both do counts once.
