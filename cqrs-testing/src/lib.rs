@@ -10,7 +10,9 @@
 pub mod contract;
 mod faulty;
 mod scenario;
+mod seeds;
 
 pub use contract::{StoreFactory, Verdict, Violation};
 pub use faulty::{Fault, FaultRates, Faults, FaultyReadModel, FaultyStore, Injected, Operation};
 pub use scenario::{Decided, Scenario};
+pub use seeds::for_seeds;

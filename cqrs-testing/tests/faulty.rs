@@ -246,3 +246,16 @@ async fn a_read_model_goes_wrong_by_the_plan_of_its_store() {
     assert!(matches!(lost, Err(StepError::Store(StoreError::OutcomeUnknown { .. }))), "{lost:?}");
     assert_eq!(value.position().await, Position::new(3));
 }
+
+/// A dead process kept its transaction, and with it the lock of its read model, for ever.
+#[tokio::test]
+async fn a_transaction_ends_with_its_process() {
+    let store = faulty(Faults::default().script(Operation::ReadModelCommit, 1, Fault::CrashBefore));
+    let value = InMemory::<u64>::default();
+    let read_model = store.read_model(value.clone());
+    let transaction = read_model.begin().await.unwrap();
+    let mut commit = Box::pin(read_model.commit(transaction, "p", Position::ZERO, Position::new(1)));
+    assert!(poll!(&mut commit).is_pending());
+    assert!(store.has_crashed());
+    assert_eq!(at_once(value.position()).await, Some(Position::ZERO));
+}

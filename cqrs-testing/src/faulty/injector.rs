@@ -123,28 +123,47 @@ impl Injector {
 
     /// Ends the handle as a process that ends in good order does.
     pub(super) async fn close(&self) {
-        self.unless_crashed().await;
-        self.life.send_replace(Life::Closed);
+        match self.alive() {
+            Some(()) => drop(self.life.send_replace(Life::Closed)),
+            None => pending().await,
+        }
     }
 
     /// Lets a call take effect, or not, and tells its answer, or not.
-    ///
-    /// A future does nothing until it is polled, so a call that is not to take effect is dropped.
     pub(super) async fn call<T, E: From<StoreError>>(
         &self,
         operation: Operation,
         effect: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        self.open().await?;
+        match self.attempt(operation, effect).await {
+            Some(answer) => answer,
+            // By now the call and all that it holds, such as a transaction, are dropped.
+            None => pending().await,
+        }
+    }
+
+    /// The answer of a call; none when the process died.
+    ///
+    /// A future does nothing until it is polled, so a call that is not to take effect is dropped.
+    async fn attempt<T, E: From<StoreError>>(
+        &self,
+        operation: Operation,
+        effect: impl Future<Output = Result<T, E>>,
+    ) -> Option<Result<T, E>> {
+        if let Err(closed) = self.open()? {
+            return Some(Err(closed.into()));
+        }
         let (nth, Fate { before, fault, after }) = self.fate(operation);
         before.pass().await;
-        self.open().await?;
-        let happens = |fault| self.state().injected.push(Injected { operation, nth, fault });
+        if let Err(closed) = self.open()? {
+            return Some(Err(closed.into()));
+        }
+        let happens = |fault| self.happens(Injected { operation, nth, fault });
         match fault {
             Some(Fault::Fail) => {
                 happens(Fault::Fail);
                 let source = format!("injected: {operation} {nth} was made to fail");
-                return Err(StoreError::backend(operation.action(), source).into());
+                return Some(Err(StoreError::backend(operation.action(), source).into()));
             }
             Some(Fault::Panic) => {
                 happens(Fault::Panic);
@@ -152,26 +171,25 @@ impl Injector {
             }
             Some(Fault::CrashBefore) => {
                 happens(Fault::CrashBefore);
-                self.crash().await;
+                return None;
             }
             _ => {}
         }
         let answer = effect.await;
-        self.unless_crashed().await;
+        self.alive()?;
         after.pass().await;
-        self.unless_crashed().await;
+        self.alive()?;
         match fault {
             Some(Fault::CrashAfter) => {
                 happens(Fault::CrashAfter);
-                self.crash().await;
+                None
             }
             Some(Fault::LoseAnswer) if answer.is_ok() => {
                 happens(Fault::LoseAnswer);
-                return Err(lost(operation, nth).into());
+                Some(Err(lost(operation, nth).into()))
             }
-            _ => {}
+            _ => Some(answer),
         }
-        answer
     }
 
     /// Counts a call and draws its fate.
@@ -189,25 +207,26 @@ impl Injector {
         (nth, fate)
     }
 
-    /// What comes after the close is refused; what comes after the crash never happens.
-    async fn open(&self) -> Result<(), StoreError> {
+    /// Writes a fault down; a crash ends the process.
+    fn happens(&self, injected: Injected) {
+        self.state().injected.push(injected);
+        if matches!(injected.fault, Fault::CrashBefore | Fault::CrashAfter) {
+            self.life.send_replace(Life::Crashed);
+        }
+    }
+
+    /// What comes after the close is refused; what comes after the crash, which is none, never happens.
+    fn open(&self) -> Option<Result<(), StoreError>> {
         let life = *self.life.borrow();
         match life {
-            Life::Running => Ok(()),
-            Life::Closed => Err(StoreError::Closed),
-            Life::Crashed => pending().await,
+            Life::Running => Some(Ok(())),
+            Life::Closed => Some(Err(StoreError::Closed)),
+            Life::Crashed => None,
         }
     }
 
-    async fn unless_crashed(&self) {
-        if self.has_crashed() {
-            pending::<()>().await;
-        }
-    }
-
-    async fn crash(&self) {
-        self.life.send_replace(Life::Crashed);
-        pending::<()>().await;
+    fn alive(&self) -> Option<()> {
+        (!self.has_crashed()).then_some(())
     }
 }
 
