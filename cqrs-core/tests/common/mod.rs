@@ -1,6 +1,15 @@
 //! A domain with a rule.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test program uses a part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    clippy::unwrap_used,
+    reason = "each test program uses a part"
+)]
 
+mod carry;
+
+pub use carry::{Carry, carry};
 use cqrs_core::*;
 use serde::{Deserialize, Serialize};
 
