@@ -3,12 +3,12 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
 use cqrs_core::*;
 use cqrs_memory::MemoryStore;
+use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
 use futures::future::join_all;
 use uuid::Uuid;
 
@@ -16,10 +16,10 @@ async fn app(store: &MemoryStore) -> App {
     App::builder(store.clone()).router(router()).start().await.unwrap()
 }
 
-async fn flaky() -> (Arc<Flaky<MemoryStore>>, App) {
-    let flaky = Arc::new(Flaky::new(MemoryStore::new()));
-    let app = App::builder(Shared(Arc::clone(&flaky))).start().await.unwrap();
-    (flaky, app)
+async fn faulty() -> (FaultyStore<MemoryStore>, App) {
+    let store = FaultyStore::new(MemoryStore::new(), Faults::default());
+    let app = App::builder(store.clone()).start().await.unwrap();
+    (store, app)
 }
 
 fn id() -> CommandId {
@@ -56,22 +56,22 @@ async fn an_event_names_its_command_and_its_chain() {
 
 #[tokio::test]
 async fn commands_of_one_aggregate_are_decided_in_order_and_share_commits() {
-    let (flaky, app) = flaky().await;
+    let (store, app) = faulty().await;
     let all: Vec<_> = (1..=500).map(|amount| add("hot", amount)).collect();
     let answers = join_all(all.into_iter().map(|command| app.dispatch(command).into_future())).await;
     for (version, answer) in (1..).zip(answers) {
         assert_eq!(answer.unwrap().version, Version::new(version));
     }
-    let commits = flaky.appends.load(std::sync::atomic::Ordering::SeqCst);
+    let commits = store.calls(Operation::Append);
     assert!(commits < 50, "500 commands took {commits} commits");
 }
 
 /// A decision may rest on a command that is not committed yet, and must fall with it.
 #[tokio::test]
 async fn a_rejection_that_was_decided_on_a_lost_commit_is_not_told() {
-    let (flaky, app) = flaky().await;
+    let (store, app) = faulty().await;
     app.dispatch(add("a", 5)).await.unwrap();
-    flaky.fail(&[Fault::Before]);
+    store.inject(Operation::Append, [Fault::Fail]);
     let commands = [add("a", -5), add("a", -1)].map(|command| app.dispatch(command).into_future());
     let answers = join_all(commands).await;
     for answer in answers {
@@ -82,16 +82,16 @@ async fn a_rejection_that_was_decided_on_a_lost_commit_is_not_told() {
 
 #[tokio::test]
 async fn a_lost_answer_is_an_unknown_outcome_and_the_retry_with_the_id_is_safe() {
-    for fault in [Fault::After, Fault::Panic] {
-        let (flaky, app) = flaky().await;
+    for fault in [Fault::LoseAnswer, Fault::Panic] {
+        let (store, app) = faulty().await;
         app.dispatch(add("a", 5)).await.unwrap();
-        flaky.fail(&[fault]);
+        store.inject(Operation::Append, [fault]);
         let id = id();
         let lost = app.dispatch(add("a", -5)).command_id(id).await.unwrap_err();
         assert!(matches!(lost, DispatchError::OutcomeUnknown { command_id, .. } if command_id == id));
         let again = app.dispatch(add("a", -5)).command_id(id).await.unwrap();
-        assert_eq!((again.version, again.duplicate), (Version::new(2), fault == Fault::After));
-        assert_eq!(stream(&flaky.inner, "a").await.len(), 2);
+        assert_eq!((again.version, again.duplicate), (Version::new(2), fault == Fault::LoseAnswer));
+        assert_eq!(stream(store.inner(), "a").await.len(), 2);
     }
 }
 

@@ -9,53 +9,8 @@ use std::time::Duration;
 use common::*;
 use cqrs_core::*;
 use cqrs_memory::MemoryStore;
+use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
 use serde::{Deserialize, Serialize};
-
-/// Carries an amount from pot to pot, and gives it back when the other pot does not take it.
-#[derive(Default, Serialize, Deserialize)]
-struct Carry {
-    from: Option<String>,
-    amount: i64,
-}
-
-impl ProcessManager for Carry {
-    const NAME: &'static str = "carry";
-    type Event = PotEvent;
-
-    fn interested(event: &PotEvent) -> Interest {
-        match event {
-            PotEvent::Moved { via, .. } => Interest::start(via),
-            PotEvent::Arrived { via, .. } | PotEvent::Returned { via, .. } => Interest::stop(via),
-            _ => Interest::none(),
-        }
-    }
-
-    fn handle(&self, event: &RecordedEvent<PotEvent>) -> Vec<Outgoing> {
-        match event.data.clone() {
-            PotEvent::Moved { to: pot, amount, via, .. } => {
-                vec![Outgoing::command(Arrive { pot, amount, via })]
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn apply(&mut self, event: &PotEvent) {
-        if let PotEvent::Moved { pot, amount, .. } = event {
-            (self.from, self.amount) = (Some(pot.clone()), *amount);
-        }
-    }
-
-    fn failed(&self, failure: &Failure) -> Recovery {
-        let (Some(pot), Ok(Arrive { via, .. })) = (self.from.clone(), failure.command.data.decode()) else {
-            return Recovery::Park;
-        };
-        Recovery::Compensate(vec![Outgoing::command(GiveBack { pot, amount: self.amount, via })])
-    }
-}
-
-fn carry(pot: &str, to: &str, amount: i64, via: &str) -> Move {
-    Move { pot: pot.into(), to: to.into(), amount, via: via.into() }
-}
 
 async fn app(store: impl Store) -> App {
     let mut options = ProcessOptions::default();
@@ -108,23 +63,23 @@ async fn a_start_that_comes_again_after_the_end_begins_nothing() {
 /// every answer of the store is lost once, so each command is dispatched at least twice.
 #[tokio::test]
 async fn a_command_whose_answer_is_lost_takes_effect_once() {
-    let flaky = Arc::new(Flaky::new(MemoryStore::new()));
-    let app = app(Shared(Arc::clone(&flaky))).await;
+    let store = FaultyStore::new(MemoryStore::new(), Faults::default());
+    let app = app(store.clone()).await;
     app.dispatch(add("a", 100)).await.unwrap();
     for n in 0..20 {
         let dispatched = app.dispatch(carry("a", "b", 1, &format!("t{n}"))).await.unwrap();
-        flaky.fail(&[Fault::After, Fault::Before, Fault::Panic]);
+        store.inject(Operation::Append, [Fault::LoseAnswer, Fault::Fail, Fault::Panic]);
         assert_eq!(dispatched.consistency, Consistency::NotAwaited);
-        while stream(&flaky.inner, "b").await.len() <= n {
-            flaky.inner.wait_beyond(dispatched.position).await.unwrap();
+        while stream(store.inner(), "b").await.len() <= n {
+            store.inner().wait_beyond(dispatched.position).await.unwrap();
         }
         let id = CorrelationId::from(dispatched.command_id);
-        while flaky.inner.chain(id).await.unwrap().pending > 0 {
+        while store.inner().chain(id).await.unwrap().pending > 0 {
             tokio::task::yield_now().await;
         }
-        flaky.fail(&[]);
+        store.inject(Operation::Append, []);
     }
-    assert_eq!(stream(&flaky.inner, "b").await.len(), 20);
+    assert_eq!(stream(store.inner(), "b").await.len(), 20);
 }
 
 /// What one process has left undone the next one does, and what both do counts once.

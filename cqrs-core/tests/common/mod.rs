@@ -1,9 +1,15 @@
-//! A domain with a rule, and a store that can be made to fail.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test program uses a part")]
+//! A domain with a rule.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    clippy::unwrap_used,
+    reason = "each test program uses a part"
+)]
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+mod carry;
 
+pub use carry::{Carry, carry};
 use cqrs_core::*;
 use serde::{Deserialize, Serialize};
 
@@ -160,127 +166,4 @@ pub async fn failure(app: &App, name: &str) -> String {
         unreachable!("that is what was waited for");
     };
     error
-}
-
-/// What goes wrong with an append.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fault {
-    /// It fails, and nothing is stored.
-    Before,
-    /// It is stored, and the answer is lost.
-    After,
-    /// The store panics.
-    Panic,
-}
-
-/// Makes the next appends of a store fail, in order, and counts appends.
-pub struct Flaky<S> {
-    pub inner: S,
-    pub faults: Mutex<Vec<Fault>>,
-    pub appends: AtomicU32,
-}
-
-impl<S> Flaky<S> {
-    pub fn new(inner: S) -> Self {
-        Self { inner, faults: Mutex::default(), appends: AtomicU32::new(0) }
-    }
-
-    pub fn fail(&self, faults: &[Fault]) {
-        *self.faults.lock().unwrap() = faults.iter().rev().copied().collect();
-    }
-}
-
-pub struct Shared<S>(pub std::sync::Arc<Flaky<S>>);
-
-#[async_trait::async_trait]
-impl<S: EventStore> EventStore for Shared<S> {
-    async fn append(&self, batch: Vec<Append>) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
-        self.0.appends.fetch_add(1, Ordering::SeqCst);
-        let fault = self.0.faults.lock().unwrap().pop();
-        match fault {
-            None => self.0.inner.append(batch).await,
-            Some(Fault::Before) => Err(StoreError::backend("append", "out of luck")),
-            Some(Fault::Panic) => panic!("the store fell into the trap"),
-            Some(Fault::After) => {
-                self.0.inner.append(batch).await?;
-                Err(StoreError::OutcomeUnknown { source: "the answer was lost".into() })
-            }
-        }
-    }
-
-    async fn receipts(&self, commands: &[CommandId]) -> Result<Vec<Option<Appended>>, StoreError> {
-        self.0.inner.receipts(commands).await
-    }
-
-    async fn read_stream(
-        &self,
-        stream: &StreamId,
-        read: StreamRead,
-    ) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.0.inner.read_stream(stream, read).await
-    }
-
-    async fn read_log(
-        &self,
-        after: Position,
-        filter: &EventFilter,
-        limit: usize,
-    ) -> Result<LogPage, StoreError> {
-        self.0.inner.read_log(after, filter, limit).await
-    }
-
-    async fn head(&self) -> Result<Position, StoreError> {
-        self.0.inner.head().await
-    }
-
-    async fn wait_beyond(&self, after: Position) -> Result<Position, StoreError> {
-        self.0.inner.wait_beyond(after).await
-    }
-
-    async fn close(&self) {
-        self.0.inner.close().await;
-    }
-}
-
-#[async_trait::async_trait]
-impl<S: ProcessStore> ProcessStore for Shared<S> {
-    async fn checkpoint(&self, process: &str) -> Result<Position, StoreError> {
-        self.0.inner.checkpoint(process).await
-    }
-
-    async fn instances(
-        &self,
-        process: &str,
-        ids: &[InstanceId],
-    ) -> Result<Vec<Option<InstanceRecord>>, StoreError> {
-        self.0.inner.instances(process, ids).await
-    }
-
-    async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError> {
-        self.0.inner.commit_step(step).await
-    }
-
-    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.0.inner.due_tasks(now, limit).await
-    }
-
-    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.0.inner.next_due(after).await
-    }
-
-    async fn settle_tasks(
-        &self,
-        outcomes: Vec<(CommandId, OutboxOutcome)>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.0.inner.settle_tasks(outcomes, at).await
-    }
-
-    async fn chain(&self, correlation: CorrelationId) -> Result<Chain, StoreError> {
-        self.0.inner.chain(correlation).await
-    }
-
-    async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
-        self.0.inner.prune_tasks(done_before).await
-    }
 }

@@ -1,0 +1,99 @@
+//! The calls of a store, each through the injector.
+
+use async_trait::async_trait;
+use cqrs_core::{
+    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
+    InstanceRecord, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep, ProcessStore,
+    RecordedEvent, StepError, StoreError, StreamId, StreamRead, Timestamp,
+};
+
+use super::FaultyStore;
+use super::plan::Operation;
+
+#[async_trait]
+impl<S: EventStore> EventStore for FaultyStore<S> {
+    async fn append(&self, batch: Vec<Append>) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
+        self.injector.call(Operation::Append, self.inner.append(batch)).await
+    }
+
+    async fn receipts(&self, commands: &[CommandId]) -> Result<Vec<Option<Appended>>, StoreError> {
+        self.injector.call(Operation::Receipts, self.inner.receipts(commands)).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        read: StreamRead,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.injector.call(Operation::ReadStream, self.inner.read_stream(stream, read)).await
+    }
+
+    async fn read_log(
+        &self,
+        after: Position,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> Result<LogPage, StoreError> {
+        self.injector.call(Operation::ReadLog, self.inner.read_log(after, filter, limit)).await
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        self.injector.call(Operation::Head, self.inner.head()).await
+    }
+
+    async fn wait_beyond(&self, after: Position) -> Result<Position, StoreError> {
+        tokio::select! {
+            biased;
+            () = self.injector.closed() => Err(StoreError::Closed),
+            head = self.injector.call(Operation::WaitBeyond, self.inner.wait_beyond(after)) => head,
+        }
+    }
+
+    /// Closes this handle. The store inside stays open, for the next process.
+    async fn close(&self) {
+        self.injector.close().await;
+    }
+}
+
+#[async_trait]
+impl<S: ProcessStore> ProcessStore for FaultyStore<S> {
+    async fn checkpoint(&self, process: &str) -> Result<Position, StoreError> {
+        self.injector.call(Operation::Checkpoint, self.inner.checkpoint(process)).await
+    }
+
+    async fn instances(
+        &self,
+        process: &str,
+        ids: &[InstanceId],
+    ) -> Result<Vec<Option<InstanceRecord>>, StoreError> {
+        self.injector.call(Operation::Instances, self.inner.instances(process, ids)).await
+    }
+
+    async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError> {
+        self.injector.call(Operation::CommitStep, self.inner.commit_step(step)).await
+    }
+
+    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.injector.call(Operation::DueTasks, self.inner.due_tasks(now, limit)).await
+    }
+
+    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.injector.call(Operation::NextDue, self.inner.next_due(after)).await
+    }
+
+    async fn settle_tasks(
+        &self,
+        outcomes: Vec<(CommandId, OutboxOutcome)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.injector.call(Operation::SettleTasks, self.inner.settle_tasks(outcomes, at)).await
+    }
+
+    async fn chain(&self, correlation: CorrelationId) -> Result<Chain, StoreError> {
+        self.injector.call(Operation::Chain, self.inner.chain(correlation)).await
+    }
+
+    async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
+        self.injector.call(Operation::PruneTasks, self.inner.prune_tasks(done_before)).await
+    }
+}
