@@ -1,12 +1,10 @@
 //! Given, when, then: tests of a domain, without a store and without a runtime.
 
-mod difference;
-
 use std::fmt::{self, Debug, Write};
 
 use cqrs_core::{Aggregate, Command, Event, Handle, Json, decode, encode};
 
-use difference::difference;
+use crate::difference::difference;
 
 /// One aggregate, what has happened to it, and what it decides next.
 ///
