@@ -120,6 +120,18 @@ fn a_field_without_a_default_breaks_what_is_stored() {
     );
 }
 
+#[test]
+fn a_form_is_compared_with_the_sample_that_is_nearest() {
+    event!(JarEvent { Filled { sweets: u32, by: String, kind: String } });
+    let filled = |sweets, by: &str| JarEvent::Filled { sweets, by: by.into(), kind: "sour".into() };
+    let said = Place::new(FILLED)
+        .says(|shapes| shapes.event(&filled(1, "you")).event(&filled(5, "me")).event(&filled(9, "them")));
+    assert!(
+        said.contains("        \"by\": \"me\",\n    +   \"kind\": \"sour\",\n        \"sweets\": 5\n"),
+        "{said}"
+    );
+}
+
 /// A form that no code writes any more lies in every store for ever.
 #[test]
 fn a_form_of_two_versions_ago_must_still_be_readable() {
@@ -212,7 +224,7 @@ fn a_variant_that_is_gone_fails_and_says_how_to_retire_it() {
         place.says(|shapes| shapes.event(&JarEvent::Emptied {})),
         r#"event jar Filled: stored once, and no longer in the code: unknown variant `Filled`, expected `Emptied`
     {"sweets":5,"by":"me"}
-  to do: bring the variant back, or read it as another one: `#[serde(alias = "Filled")]`. To retire it, delete its lines from the file; only if no store holds such an event: an aggregate with one could not be loaded.
+  to do: bring the variant back, by `#[serde(rename = "Filled")]` if it is there under a new name, or read it as another one, by `#[serde(alias = "Filled")]`. To retire it, delete its lines from the file; only if no store holds such an event: an aggregate with one could not be loaded.
 "#
     );
     let said = place.says(|shapes| shapes);
@@ -261,6 +273,15 @@ fn what_does_not_come_back_as_it_is_written_fails() {
   to do: let serialising and deserialising agree; it would be lost in every store.
 "#
     );
+}
+
+#[test]
+fn what_comes_back_as_another_variant_fails() {
+    event!(JarEvent { #[serde(rename(serialize = "Full"))] Filled {}, #[serde(alias = "Full")] Stocked {} });
+    let lines = r#"{"entry":"event jar Full","stored":{}},{"entry":"event jar Stocked","stored":{}}"#;
+    let said =
+        Place::new(lines).says(|shapes| shapes.event(&JarEvent::Filled {}).event(&JarEvent::Stocked {}));
+    assert!(said.starts_with("event jar Full: what is written today comes back as Stocked {}\n"), "{said}");
 }
 
 #[test]

@@ -139,7 +139,10 @@ fn gone(entry: &Entry) -> String {
     let name = entry.stored_name();
     let (back, holds) = match entry {
         Entry::Event { .. } => (
-            format!("bring the variant back, or read it as another one: `#[serde(alias = \"{name}\")]`"),
+            format!(
+                "bring the variant back, by `#[serde(rename = \"{name}\")]` if it is there under a new name, or \
+                 read it as another one, by `#[serde(alias = \"{name}\")]`"
+            ),
             "no store holds such an event: an aggregate with one could not be loaded",
         ),
         Entry::Command(_) => {
