@@ -9,6 +9,7 @@
 
 pub mod contract;
 mod difference;
+mod json;
 mod scenario;
 mod shapes;
 

@@ -3,7 +3,6 @@
 mod compare;
 mod entry;
 mod file;
-mod json;
 mod problem;
 mod variants;
 

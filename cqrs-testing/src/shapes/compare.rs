@@ -6,8 +6,8 @@ use cqrs_core::Json;
 
 use super::entry::Entry;
 use super::file::Frozen;
-use super::json::{keeps, same};
 use super::problem::{Fault, Problem};
+use crate::json::{keeps, same};
 
 /// Reads what is stored under a name with today's type, and writes it again.
 pub(super) type Read = fn(&str, &Json) -> Result<(String, Json), String>;

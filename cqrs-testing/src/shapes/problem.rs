@@ -6,8 +6,8 @@ use cqrs_core::Json;
 
 use super::entry::Entry;
 use super::file::Frozen;
-use super::json::pretty;
 use crate::difference::difference;
+use crate::json::pretty;
 
 /// What is wrong with one entry.
 #[derive(Debug)]
