@@ -14,5 +14,5 @@ mod scenario;
 mod shapes;
 
 pub use contract::{StoreFactory, Verdict, Violation};
-pub use scenario::{Asked, Decided, ProcessScenario, Scenario};
+pub use scenario::{Asked, Decided, ProcessScenario, ProjectionScenario, ReadModelScenario, Scenario};
 pub use shapes::PersistedShapes;

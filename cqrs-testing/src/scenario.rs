@@ -2,6 +2,7 @@
 
 mod history;
 mod process;
+mod projection;
 mod story;
 
 use std::fmt::{self, Debug};
@@ -9,6 +10,7 @@ use std::fmt::{self, Debug};
 use cqrs_core::{Aggregate, Command, Event, Handle, Json, decode, encode};
 
 pub use process::{Asked, ProcessScenario};
+pub use projection::{ProjectionScenario, ReadModelScenario};
 use story::Story;
 
 use crate::difference::difference;

@@ -1,6 +1,7 @@
 //! Events as they come back from a store.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use cqrs_core::{
     CommandId, Event, EventId, EventSet, Metadata, Position, RecordedEvent, StreamId, Timestamp, Version,
@@ -32,8 +33,12 @@ impl History {
         self.key = key.to_owned();
     }
 
-    /// Puts an event into the log, and tells how it is stored.
-    pub(super) fn record<E: Event>(&mut self, event: &E) -> Result<&RecordedEvent, String> {
+    /// Puts an event into the log, if it is one of those that a subscriber of this name wants.
+    pub(super) fn record<E: Event, S: EventSet>(
+        &mut self,
+        event: &E,
+        name: &str,
+    ) -> Result<&RecordedEvent, String> {
         let (event_type, data) =
             encode(event).map_err(|error| format!("an event cannot be stored: {}", describe(&error)))?;
         let stream = StreamId::new(E::CATEGORY, &self.key).map_err(|error| error.to_string())?;
@@ -42,7 +47,7 @@ impl History {
         let number = self.events.len() as u64 + 1;
         // Each event is of a command of its own, which began a chain of its own.
         let command = CommandId::new(Uuid::from_u128(u128::from(number) << 64));
-        self.events.push(RecordedEvent {
+        let recorded = RecordedEvent {
             position: Position::new(number),
             stream,
             version: *version,
@@ -55,19 +60,18 @@ impl History {
                 ..Metadata::default()
             },
             recorded_at: self.now,
-        });
+        };
+        if !S::filter().matches(&recorded) {
+            return Err(format!("{name:?} wants no events of category {:?}", E::CATEGORY));
+        }
+        recorded.clone().decode::<S>().map_err(|error| describe(&error))?;
+        self.events.push(recorded);
         Ok(&self.events[self.events.len() - 1])
     }
 
     /// Events from the log, as a subscriber gets them.
-    pub(super) fn read<S: EventSet>(
-        &self,
-        from: usize,
-        to: usize,
-    ) -> Result<Vec<RecordedEvent<S>>, String> {
-        let filter = S::filter();
-        let wanted = self.events[from..to].iter().filter(|event| filter.matches(event));
-        let decoded = wanted.map(|event| event.clone().decode::<S>());
+    pub(super) fn read<S: EventSet>(&self, range: Range<usize>) -> Result<Vec<RecordedEvent<S>>, String> {
+        let decoded = self.events[range].iter().map(|event| event.clone().decode::<S>());
         decoded.collect::<Result<_, _>>().map_err(|error| describe(&error))
     }
 }

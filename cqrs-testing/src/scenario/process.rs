@@ -253,7 +253,7 @@ impl<P: ProcessManager> ProcessScenario<P> {
     #[track_caller]
     fn take<E: Event>(&mut self, step: &str, event: &E) -> Vec<OutboxEntry> {
         let at = self.history.events.len();
-        let recorded = self.history.record(event).map(told);
+        let recorded = self.history.record::<E, P::Event>(event, P::NAME).map(told);
         self.story.tell(step, &self.story.get(recorded));
         let (changes, tasks) = self.story.get(self.plan(at, &self.instances));
         let (_, at_once) = self.story.get(self.plan(0, &HashMap::new()));
@@ -279,11 +279,7 @@ impl<P: ProcessManager> ProcessScenario<P> {
         from: usize,
         instances: &HashMap<InstanceId, InstanceRecord>,
     ) -> Result<(Vec<InstanceChange>, Vec<OutboxEntry>), String> {
-        let events = self.history.read::<P::Event>(from, self.history.events.len())?;
-        if let (true, Some(event)) = (events.is_empty(), self.history.events.last()) {
-            let category = event.stream.category();
-            return Err(format!("process manager {:?} wants no events of category {category:?}", P::NAME));
-        }
+        let events = self.history.read::<P::Event>(from..self.history.events.len())?;
         planning::events::<P>(events, instances).map_err(|error| describe(&*error))
     }
 

@@ -1,6 +1,7 @@
 //! What has happened in a scenario so far, as it is told when something fails.
 
 use std::fmt;
+use std::panic::Location;
 
 #[derive(Clone, Default)]
 pub(super) struct Story(String);
@@ -21,6 +22,11 @@ impl Story {
             Ok(value) => value,
             Err(why) => self.fail(&why),
         }
+    }
+
+    /// Fails a scenario that began to wait there: a future does not know who called it.
+    pub(super) fn fail_at(&self, place: &Location<'_>, why: &str) -> ! {
+        panic!("the scenario at {place} went another way\n{}\n{why}", self.0)
     }
 
     #[track_caller]
