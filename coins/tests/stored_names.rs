@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use coins::{
-    AccountBalances, AccountEvent, AccountId, Amount, MineCoin, ReceiveCoins, SendCoins, SendCoinsProcess,
-    TransferId,
+    Account, AccountBalances, AccountEvent, AccountId, Amount, MineCoin, ReceiveCoins, SendCoins,
+    SendCoinsProcess, TransferId,
 };
 use cqrs_core::{
-    Aggregate, BoxCommand, Command, Event, EventId, Interest, Json, Metadata, Position, ProcessManager,
-    Projection, RecordedEvent, Timestamp, Version, decode, encode,
+    Aggregate, EventId, Interest, Json, Metadata, Position, ProcessManager, Projection, RecordedEvent,
+    Timestamp, Version, decode,
 };
-use serde_json::json;
+use cqrs_testing::PersistedShapes;
 use uuid::Uuid;
 
 const TRANSFER: &str = "292e275d-0f1a-4129-a780-6bf7d1c27dc3";
@@ -33,69 +33,22 @@ fn received() -> AccountEvent {
     AccountEvent::CoinsReceived { account_id, from, amount, transfer_id: transfer_id() }
 }
 
+/// A form that was stored once is in the file for ever, and must be readable for ever.
 #[test]
-fn names() {
-    assert_eq!(AccountEvent::CATEGORY, "account");
-    assert_eq!(
-        (MineCoin::NAME, SendCoins::NAME, ReceiveCoins::NAME),
-        ("MineCoin", "SendCoins", "ReceiveCoins")
-    );
-    assert_eq!(SendCoinsProcess::NAME, "send-coins");
-    assert_eq!(AccountBalances::NAME, "account-balances");
-    assert_eq!(coins::Account::stream(&id("me")).unwrap().as_str(), "account-me");
-}
-
-#[test]
-fn events() {
-    let cases = [
-        (
-            AccountEvent::CoinMined { account_id: id("me"), nonce: u64::MAX },
-            "CoinMined",
-            r#"{"account_id":"me","nonce":18446744073709551615}"#.to_owned(),
-        ),
-        (
-            sent(),
-            "CoinsSent",
-            format!(
-                r#"{{"account_id":"me","to":"you","amount":9223372036854775807,"transfer_id":"{TRANSFER}"}}"#
-            ),
-        ),
-        (
-            received(),
-            "CoinsReceived",
-            format!(r#"{{"account_id":"you","from":"me","amount":1,"transfer_id":"{TRANSFER}"}}"#),
-        ),
-    ];
-    for (event, name, data) in cases {
-        let (found_name, found) = encode(&event).unwrap();
-        assert_eq!((found_name, found.as_str()), (name, data.as_str()));
-        assert_eq!(decode::<AccountEvent>(name, &Json::parse(data).unwrap()).unwrap(), event);
-    }
-}
-
-#[test]
-fn commands() {
-    fn check<C: Command + PartialEq + std::fmt::Debug>(command: C, name: &str, data: serde_json::Value) {
-        let boxed = BoxCommand::of(&command).unwrap();
-        assert_eq!((boxed.name.as_str(), boxed.data.decode::<serde_json::Value>().unwrap()), (name, data));
-        assert_eq!(boxed.data.decode::<C>().unwrap(), command);
-    }
-    let (account_id, amount, transfer_id) = (id("me"), Amount::MIN, transfer_id());
-    check(
-        MineCoin { account_id: account_id.clone(), nonce: 190 },
-        "MineCoin",
-        json!({ "account_id": "me", "nonce": 190 }),
-    );
-    check(
-        SendCoins { account_id: account_id.clone(), to: id("you"), amount, transfer_id },
-        "SendCoins",
-        json!({ "account_id": "me", "to": "you", "amount": 1, "transfer_id": TRANSFER }),
-    );
-    check(
-        ReceiveCoins { account_id, from: id("you"), amount, transfer_id },
-        "ReceiveCoins",
-        json!({ "account_id": "me", "from": "you", "amount": 1, "transfer_id": TRANSFER }),
-    );
+fn what_is_stored_keeps_its_shape() {
+    let (me, you) = (id("me"), id("you"));
+    let (amount, transfer_id) = (Amount::MIN, transfer_id());
+    PersistedShapes::in_file("tests/shapes/coins.json")
+        .event(&AccountEvent::CoinMined { account_id: me.clone(), nonce: u64::MAX })
+        .event(&sent())
+        .event(&received())
+        .command(&MineCoin { account_id: me.clone(), nonce: 190 })
+        .command(&SendCoins { account_id: me.clone(), to: you.clone(), amount, transfer_id })
+        .command(&ReceiveCoins { account_id: me.clone(), from: you, amount, transfer_id })
+        .process(&SendCoinsProcess::default())
+        .name("projection", AccountBalances::NAME)
+        .name("stream of me", Account::stream(&me).unwrap().as_str())
+        .check();
 }
 
 #[test]
@@ -113,8 +66,7 @@ fn an_event_with_a_bad_account_or_amount_cannot_be_read() {
 }
 
 #[test]
-fn the_process_and_its_instances() {
-    assert_eq!(Json::of(&SendCoinsProcess::default()).unwrap().as_str(), "{}");
+fn the_instances_of_the_process() {
     let instance = format!("{TRANSFER}/me");
     assert_eq!(SendCoinsProcess::interested(&sent()), Interest::start(&instance));
     assert_eq!(

@@ -175,6 +175,8 @@ pub use error::{BoxError, describe};
 pub use event::{Event, EventSet, Metadata, NewEvent, RecordedEvent, Undecodable};
 pub use id::{CausationId, CommandId, CorrelationId, EventId, IdSource, RandomIds};
 pub use json::Json;
+#[doc(hidden)]
+pub use process::planning;
 pub use process::{Failure, Interest, Outgoing, ProcessManager, ProcessOptions, Recovery};
 pub use router::Router;
 pub use snapshot::Snapshots;

@@ -1,8 +1,10 @@
 //! Process managers: events in, commands out, one business transaction over many aggregates.
 
+mod answer;
 mod outbox;
 mod outgoing;
 mod plan;
+pub mod planning;
 mod worker;
 
 use std::time::Duration;

@@ -1,12 +1,19 @@
 //! Given, when, then: tests of a domain, without a store and without a runtime.
 
-mod difference;
+mod history;
+mod process;
+mod projection;
+mod story;
 
-use std::fmt::{self, Debug, Write};
+use std::fmt::{self, Debug};
 
 use cqrs_core::{Aggregate, Command, Event, Handle, Json, decode, encode};
 
-use difference::difference;
+pub use process::{Asked, ProcessScenario};
+pub use projection::{ProjectionScenario, ReadModelScenario};
+use story::Story;
+
+use crate::difference::difference;
 
 /// One aggregate, what has happened to it, and what it decides next.
 ///
@@ -65,12 +72,11 @@ use difference::difference;
 /// and an event that comes back as another one fails the scenario.
 ///
 /// A scenario that fails panics at the line of the test, with what was given and decided so far, and with the
-/// difference line by line. It tests one aggregate; what goes between aggregates is tested on an
-/// [`App`](cqrs_core::App) with a store in memory.
+/// difference line by line. It tests one aggregate; what goes between aggregates is the matter of a
+/// [`ProcessScenario`].
 pub struct Scenario<A> {
     state: A,
-    /// What has happened so far, as it is told when something fails.
-    story: String,
+    story: Story,
 }
 
 /// What an aggregate decided, still to be compared.
@@ -91,12 +97,12 @@ where
     /// When an event does not come back from JSON as it was.
     #[track_caller]
     pub fn given(events: impl IntoIterator<Item = A::Event>) -> Self {
-        let mut scenario = Self { state: A::default(), story: String::new() };
+        let mut scenario = Self { state: A::default(), story: Story::default() };
         for event in events {
             scenario.take(&event, "given");
         }
         if scenario.story.is_empty() {
-            scenario.tell("given", "nothing");
+            scenario.story.tell("given", "nothing");
         }
         scenario
     }
@@ -108,7 +114,7 @@ where
         A: Handle<C>,
     {
         let fields = Json::of(&command).map_or_else(|error| error.to_string(), |json| json.to_string());
-        self.tell("when", &format!("{} {fields}", C::NAME));
+        self.story.tell("when", &format!("{} {fields}", C::NAME));
         let decision = self.state.handle(&command);
         Decided { scenario: self, decision }
     }
@@ -116,23 +122,11 @@ where
     /// Lets an event happen, as it comes back from a store.
     #[track_caller]
     fn take(&mut self, event: &A::Event, step: &str) {
-        self.tell(step, &format!("{event:?}"));
+        self.story.tell(step, &format!("{event:?}"));
         match stored(event) {
             Ok(event) => self.state.apply(&event),
-            Err(why) => self.fail(&format!("{event:?} {why}")),
+            Err(why) => self.story.fail(&format!("{event:?} {why}")),
         }
-    }
-}
-
-impl<A> Scenario<A> {
-    fn tell(&mut self, step: &str, what: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.story, "{step:>5} {what}");
-    }
-
-    #[track_caller]
-    fn fail(&self, why: &str) -> ! {
-        panic!("the scenario went another way\n{}\n{why}", self.story)
     }
 }
 
@@ -154,16 +148,16 @@ where
         let expected: Vec<_> = expected.into_iter().collect();
         let found = match decision {
             Ok(found) => found,
-            Err(error) => {
-                scenario.fail(&format!("expected the events {expected:#?}\nbut it was refused: {error:#?}"))
-            }
+            Err(error) => scenario
+                .story
+                .fail(&format!("expected the events {expected:#?}\nbut it was refused: {error:#?}")),
         };
         if found != expected {
             let difference = difference(&print(&expected), &print(&found));
-            scenario.fail(&format!("the events differ (- expected, + decided):\n{difference}"));
+            scenario.story.fail(&format!("the events differ (- expected, + decided):\n{difference}"));
         }
         if found.is_empty() {
-            scenario.tell("then", "nothing");
+            scenario.story.tell("then", "nothing");
         }
         for event in &found {
             scenario.take(event, "then");
@@ -183,14 +177,14 @@ where
     {
         let Self { mut scenario, decision } = self;
         match decision {
-            Ok(events) => scenario.fail(&format!(
+            Ok(events) => scenario.story.fail(&format!(
                 "expected the refusal {expected:#?}\nbut it was accepted, with {events:#?}"
             )),
             Err(found) if found != expected => {
                 let difference = difference(&format!("{expected:#?}"), &format!("{found:#?}"));
-                scenario.fail(&format!("the refusals differ (- expected, + found):\n{difference}"))
+                scenario.story.fail(&format!("the refusals differ (- expected, + found):\n{difference}"))
             }
-            Err(found) => scenario.tell("then", &format!("refused: {found:?}")),
+            Err(found) => scenario.story.tell("then", &format!("refused: {found:?}")),
         }
         scenario
     }

@@ -9,7 +9,7 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::{Notify, watch};
 
 use super::ErasedProcess;
-use super::worker::Answer;
+use super::answer::Answer;
 use crate::dispatch::{Dispatcher, Envelope, backoff, panic_message};
 
 use crate::{

@@ -9,8 +9,11 @@ use super::outgoing::Concern;
 use super::{Interest, Outgoing, ProcessManager};
 use crate::{
     CausationId, CommandId, CorrelationId, InstanceChange, InstanceId, InstanceRecord, InvalidInstanceId,
-    Json, Metadata, OutboxEntry, OutboxState, OutboxTask, RecordedEvent, Router, Timestamp,
+    Json, Metadata, OutboxEntry, OutboxState, OutboxTask, RecordedEvent, Timestamp,
 };
+
+/// Whether a command's name has a route.
+pub(crate) type Knows<'a> = &'a dyn Fn(&str) -> bool;
 
 /// Why a step cannot be planned.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +73,7 @@ pub(crate) struct Plan {
 pub(crate) fn plan<P: ProcessManager>(
     events: &[Concerned<P::Event>],
     records: HashMap<InstanceId, InstanceRecord>,
-    router: &Router,
+    knows: Knows<'_>,
 ) -> Result<Plan, PlanError> {
     let mut live = HashMap::with_capacity(records.len());
     for (id, record) in records {
@@ -88,7 +91,7 @@ pub(crate) fn plan<P: ProcessManager>(
                 continue;
             };
             let origin = Origin::event::<P>(id, event);
-            tasks.extend(origin.tasks(state.handle(event), router)?);
+            tasks.extend(origin.tasks(state.handle(event), knows)?);
             state.apply(&event.data);
             *finished = *concern == Concern::Stop;
             *changed = true;
@@ -164,7 +167,7 @@ impl<'a> Origin<'a> {
     pub(crate) fn tasks(
         &self,
         outgoing: Vec<Outgoing>,
-        router: &Router,
+        knows: Knows<'_>,
     ) -> Result<Vec<OutboxEntry>, PlanError> {
         let mut entries = Vec::with_capacity(outgoing.len());
         for (index, Outgoing { task, after }) in outgoing.into_iter().enumerate() {
@@ -174,7 +177,7 @@ impl<'a> Origin<'a> {
                 source,
             })?;
             match &task {
-                OutboxTask::Command(command) if !router.knows(&command.name) => {
+                OutboxTask::Command(command) if !knows(&command.name) => {
                     let command = command.name.clone();
                     return Err(PlanError::Unrouted { process: self.process, command });
                 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::plan::{self, Origin, Plan};
-use super::{Failure, Outgoing, ProcessManager, Recovery};
+use super::ProcessManager;
+use super::answer::{self, Answer};
+use super::plan::{self, Plan};
 use crate::subscribe::{Worker, decode_page};
 use crate::{
-    BoxError, Clock, EventFilter, EventSet, LogPage, OutboxEntry, Position, ProcessStep, Router, StepCause,
-    Store,
+    BoxError, Clock, EventFilter, EventSet, InstanceRecord, LogPage, OutboxEntry, Position, ProcessStep,
+    Router, StepCause, Store, StoreError,
 };
 
 /// Turns pages of the log into steps.
@@ -43,7 +44,7 @@ impl<P: ProcessManager> Worker for ProcessWorker<P> {
         } else {
             let found = self.store.instances(P::NAME, &ids).await?;
             let records = ids.into_iter().zip(found).filter_map(|(id, found)| Some((id, found?)));
-            plan::plan::<P>(&events, records.collect(), &self.router)?
+            plan::plan::<P>(&events, records.collect(), &|name| self.router.knows(name))?
         };
         let any_tasks = !tasks.is_empty();
         tracing::debug!(process = P::NAME, %to, tasks = tasks.len(), "takes a step");
@@ -82,13 +83,6 @@ pub(crate) trait ErasedProcess: Send + Sync {
     ) -> Result<ProcessStep, BoxError>;
 }
 
-/// What is to be done about a refused command.
-pub(crate) enum Answer {
-    Retry(std::time::Duration),
-    Step(ProcessStep),
-    Park,
-}
-
 pub(crate) struct ProcessOf<P> {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) router: Arc<Router>,
@@ -96,29 +90,10 @@ pub(crate) struct ProcessOf<P> {
 }
 
 impl<P: ProcessManager> ProcessOf<P> {
-    /// The instance, unless there is none; with the flag that says whether it has finished.
-    async fn instance(&self, entry: &OutboxEntry) -> Result<Option<(P, bool)>, BoxError> {
+    /// The instance that asked for a task, unless there is none.
+    async fn instance(&self, entry: &OutboxEntry) -> Result<Option<InstanceRecord>, StoreError> {
         let found = self.store.instances(P::NAME, std::slice::from_ref(&entry.instance)).await?;
-        let Some(record) = found.into_iter().next().flatten() else { return Ok(None) };
-        Ok(Some((plan::restore(&entry.instance, &record)?, record.finished)))
-    }
-
-    fn step(
-        &self,
-        entry: &OutboxEntry,
-        outgoing: Vec<Outgoing>,
-        error: Option<String>,
-        clock: &dyn Clock,
-    ) -> Result<ProcessStep, BoxError> {
-        let at = clock.now();
-        let tasks = Origin::task::<P>(entry, at).tasks(outgoing, &self.router)?;
-        Ok(ProcessStep {
-            process: P::NAME.to_owned(),
-            cause: StepCause::Task { id: entry.id, error },
-            instances: Vec::new(),
-            tasks,
-            at,
-        })
+        Ok(found.into_iter().next().flatten())
     }
 }
 
@@ -130,18 +105,9 @@ impl<P: ProcessManager> ErasedProcess for ProcessOf<P> {
         rejection: String,
         clock: &dyn Clock,
     ) -> Result<Answer, BoxError> {
-        let crate::OutboxTask::Command(command) = &entry.task else { return Ok(Answer::Park) };
-        // A finished instance keeps its state, and answers for the commands that it asked for.
-        let Some((state, _)) = self.instance(entry).await? else { return Ok(Answer::Park) };
-        let failure =
-            Failure { command: command.clone(), rejection: rejection.clone(), attempts: entry.attempts };
-        let outgoing = match state.failed(&failure) {
-            Recovery::Retry { after } => return Ok(Answer::Retry(after)),
-            Recovery::Park => return Ok(Answer::Park),
-            Recovery::Skip => Vec::new(),
-            Recovery::Compensate(outgoing) => outgoing,
-        };
-        Ok(Answer::Step(self.step(entry, outgoing, Some(rejection), clock)?))
+        let instance = self.instance(entry).await?;
+        let knows = |name: &str| self.router.knows(name);
+        Ok(answer::failed::<P>(entry, instance.as_ref(), rejection, clock.now(), &knows)?)
     }
 
     async fn deadline(
@@ -150,10 +116,8 @@ impl<P: ProcessManager> ErasedProcess for ProcessOf<P> {
         name: &str,
         clock: &dyn Clock,
     ) -> Result<ProcessStep, BoxError> {
-        let outgoing = match self.instance(entry).await? {
-            Some((state, false)) => state.deadline(name),
-            _ => Vec::new(),
-        };
-        self.step(entry, outgoing, None, clock)
+        let instance = self.instance(entry).await?;
+        let knows = |name: &str| self.router.knows(name);
+        Ok(answer::deadline::<P>(entry, name, instance.as_ref(), clock.now(), &knows)?)
     }
 }

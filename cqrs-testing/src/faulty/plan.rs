@@ -72,6 +72,10 @@ operations! {
     Head: reads "head" "read the head",
     /// [`EventStore::wait_beyond`](cqrs_core::EventStore::wait_beyond).
     WaitBeyond: reads "wait_beyond" "wait for events",
+    /// [`SnapshotStore::snapshot`](cqrs_core::SnapshotStore::snapshot).
+    Snapshot: reads "snapshot" "read a snapshot",
+    /// [`SnapshotStore::save_snapshot`](cqrs_core::SnapshotStore::save_snapshot).
+    SaveSnapshot: writes "save_snapshot" "save a snapshot",
     /// [`ProcessStore::checkpoint`](cqrs_core::ProcessStore::checkpoint).
     Checkpoint: reads "checkpoint" "read a checkpoint",
     /// [`ProcessStore::instances`](cqrs_core::ProcessStore::instances).

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
     InstanceRecord, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep, ProcessStore,
-    RecordedEvent, StepError, StoreError, StreamId, StreamRead, Timestamp,
+    RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead, Timestamp,
 };
 
 use super::FaultyStore;
@@ -52,6 +52,17 @@ impl<S: EventStore> EventStore for FaultyStore<S> {
     /// Closes this handle. The store inside stays open, for the next process.
     async fn close(&self) {
         self.injector.close().await;
+    }
+}
+
+#[async_trait]
+impl<S: SnapshotStore> SnapshotStore for FaultyStore<S> {
+    async fn snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
+        self.injector.call(Operation::Snapshot, self.inner.snapshot(stream)).await
+    }
+
+    async fn save_snapshot(&self, snapshot: Snapshot) -> Result<bool, StoreError> {
+        self.injector.call(Operation::SaveSnapshot, self.inner.save_snapshot(snapshot)).await
     }
 }
 

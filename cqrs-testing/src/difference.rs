@@ -2,7 +2,7 @@
 
 /// All lines, with `-` before those that only the first text has and `+` before those that only the second has.
 /// Lines that both have keep their order, as many of them as possible.
-pub(super) fn difference(first: &str, second: &str) -> String {
+pub(crate) fn difference(first: &str, second: &str) -> String {
     if first == second {
         return "  they are not equal, though they print alike\n".to_owned() + &marked(' ', first.lines());
     }
