@@ -19,6 +19,9 @@ use crate::judge::judge;
 use crate::opened::Opened;
 use crate::state::State;
 
+#[cfg(test)]
+mod failing_disk;
+
 /// How often a wait looks whether another handle has written.
 const LOOK: Duration = Duration::from_millis(20);
 
