@@ -162,6 +162,7 @@ mod snapshot;
 mod store;
 mod stream;
 mod subscribe;
+mod upcast;
 
 pub use aggregate::{Aggregate, Handle};
 pub use app::{App, AppBuilder, StartError};
@@ -172,7 +173,7 @@ pub use dispatch::{
     Consistency, Dispatch, DispatchError, DispatchOptions, Dispatchable, Dispatched, Rejection,
 };
 pub use error::{BoxError, describe};
-pub use event::{Event, EventSet, Metadata, NewEvent, RecordedEvent, Undecodable};
+pub use event::{Event, EventSet, Metadata, NewEvent, RecordedEvent, Undecodable, decode_stored};
 pub use id::{CausationId, CommandId, CorrelationId, EventId, IdSource, RandomIds};
 pub use json::Json;
 #[doc(hidden)]
@@ -191,3 +192,4 @@ pub use stream::{ExpectedVersion, InvalidStreamId, MAX_STREAM_ID_BYTES, Position
 pub use subscribe::{
     Projection, ReadModel, SubscribeOptions, SubscriberKind, SubscriberState, SubscriberStatus,
 };
+pub use upcast::Upcasts;
