@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::time::Duration;
 
 use crate::{Command, Event, InvalidStreamId, Snapshots, StreamId};
 
@@ -48,6 +49,14 @@ pub trait Aggregate: Default + Send + Sync + 'static {
         None
     }
 
+    /// How long the state stays in memory while nobody uses it; asked after each turn. A state that has left is read
+    /// again when it is needed, so this trades memory for reading, and nothing else.
+    ///
+    /// An aggregate that has come to its end, such as an order that was delivered, says [`Lifespan::End`].
+    fn lifespan(&self) -> Lifespan {
+        Lifespan::Default
+    }
+
     /// The stream of the aggregate `id`: the events' category, and the id as key.
     ///
     /// # Errors
@@ -56,6 +65,19 @@ pub trait Aggregate: Default + Send + Sync + 'static {
     fn stream(id: &Self::Id) -> Result<StreamId, InvalidStreamId> {
         StreamId::new(Self::Event::CATEGORY, id)
     }
+}
+
+/// How long an aggregate stays in memory while nobody uses it. See [`Aggregate::lifespan`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lifespan {
+    /// As long as [`DispatchOptions::live_idle`](crate::DispatchOptions::live_idle) says.
+    #[default]
+    Default,
+    /// So long; but it makes room for others when it is the least recently used.
+    Idle(Duration),
+    /// No longer: the next command is not expected soon.
+    End,
 }
 
 /// How an aggregate decides a command.

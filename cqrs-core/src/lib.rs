@@ -164,13 +164,15 @@ mod stream;
 mod subscribe;
 mod upcast;
 
-pub use aggregate::{Aggregate, Handle};
+pub use aggregate::{Aggregate, Handle, Lifespan};
 pub use app::{App, AppBuilder, StartError};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use codec::{CodecError, decode, encode};
 pub use command::{BoxCommand, Command};
 pub use dispatch::{
-    Consistency, Dispatch, DispatchError, DispatchOptions, Dispatchable, Dispatched, Rejection,
+    CommandFailure, CommandView, Consistency, Dispatch, DispatchError, DispatchOptions, Dispatchable,
+    Dispatched, FailureKind, LogCommands, MeasureCommands, Middleware, Rejection, ReturningEvents,
+    ReturningState,
 };
 pub use error::{BoxError, describe};
 pub use event::{Event, EventSet, Metadata, NewEvent, RecordedEvent, Undecodable, decode_stored};

@@ -16,11 +16,18 @@ use crate::{Append, AppendError, Appended, EventStore, StoreError};
 /// What the store made of each append that is still to be told about, in their order.
 pub(super) type Answers<'a> = Result<&'a mut vec::IntoIter<Result<Appended, AppendError>>, Arc<StoreError>>;
 
+/// A turn whose appends are in the batch.
+struct Begun {
+    /// How many appends.
+    count: usize,
+    ready: Arc<dyn Ready>,
+    turn: Box<dyn InFlight>,
+}
+
 /// The turns of one commit.
 #[derive(Default)]
 struct Batch {
-    /// Each with the number of its appends.
-    turns: Vec<(usize, Arc<dyn Ready>, Box<dyn InFlight>)>,
+    turns: Vec<Begun>,
     appends: Vec<Append>,
     events: usize,
     bytes: usize,
@@ -66,7 +73,7 @@ impl Batch {
                         append.writes.iter().map(|write| write.events.len()).sum::<usize>().max(1);
                     self.bytes += append.weight();
                 }
-                self.turns.push((self.appends.len() - before, ready, turn));
+                self.turns.push(Begun { count: self.appends.len() - before, ready, turn });
             }
             // One without a state comes back when it has read it.
             Ok(None) => {}
@@ -88,7 +95,7 @@ impl Batch {
     ) {
         let mut answers = answers.map(Vec::into_iter);
         let mut left = answers.as_ref().map_or(0, ExactSizeIterator::len);
-        for (count, ready, turn) in self.turns {
+        for Begun { count, ready, turn } in self.turns {
             let own = answers.as_mut().map_err(|error| Arc::clone(error));
             let concluded = catch_unwind(AssertUnwindSafe(|| turn.conclude(own, core, queue)));
             // Whoever panicked half-way leaves answers behind that are nobody else's.

@@ -161,6 +161,8 @@ impl Outbox {
             OutboxTask::Command(command) => match self.dispatch(entry, command).await {
                 Ok(done) => Attempt::Outcome(OutboxOutcome::Done { position: done.position }),
                 Err(DispatchError::Rejected(rejection)) => self.rejected(entry, describe(&rejection)).await,
+                // Whoever denies a command refuses it like a rule of the domain.
+                Err(DispatchError::Denied(reason)) => self.rejected(entry, describe(&*reason)).await,
                 Err(DispatchError::ShuttingDown) => Attempt::Ending,
                 // No attempt can change what the command says.
                 Err(

@@ -7,8 +7,12 @@ use super::State;
 use crate::dispatch::job::Failure;
 use crate::dispatch::panic_message;
 use crate::{
-    Aggregate, Snapshots, Store, StoreError, StreamId, StreamRead, Undecodable, Version, describe,
+    Aggregate, RecordedEvent, Snapshots, Store, StoreError, StreamId, StreamRead, Undecodable, Version,
+    describe,
 };
+
+/// How many events are read at a time: enough to make the round trips few, few enough to keep the memory flat.
+const PAGE: usize = 1_000;
 
 /// Rebuilds the state from the newest snapshot, if there is one that can be relied on, and the events after it.
 pub(super) async fn hydrate<A: Aggregate>(
@@ -69,8 +73,6 @@ async fn replay<A: Aggregate>(
     stream: &StreamId,
     mut state: State<A>,
 ) -> Result<Option<State<A>>, Failure> {
-    /// Large enough to make the round trips few, small enough to keep the memory flat.
-    const PAGE: usize = 1_000;
     let failed = |error: StoreError| Failure::Store(Arc::new(error));
     let mut parts = Vec::with_capacity(1);
     let mut from = state.version.max(Version::new(1));
@@ -105,6 +107,30 @@ async fn replay<A: Aggregate>(
         }
         from = state.version.next();
     }
+}
+
+/// The state as it was at a version, made of all events up to it.
+pub(in crate::dispatch) async fn state_at<A: Aggregate>(
+    store: &dyn Store,
+    id: &A::Id,
+    version: Version,
+) -> Result<A, StoreError> {
+    let stream = A::stream(id).map_err(|error| StoreError::backend("name a stream", error))?;
+    let (mut state, mut at) = (A::default(), Version::ZERO);
+    while at < version {
+        let missing = usize::try_from(version.as_u64() - at.as_u64()).unwrap_or(usize::MAX);
+        let page = store.read_stream(&stream, StreamRead::forward(at.next(), missing.min(PAGE))).await?;
+        let Some(last) = page.last() else {
+            return Err(StoreError::Corrupt {
+                what: format!("stream {stream} ends before version {version}"),
+            });
+        };
+        at = last.version;
+        for event in RecordedEvent::decode_all::<A::Event>(page)? {
+            state.apply(&event.data);
+        }
+    }
+    Ok(state)
 }
 
 fn corrupt(what: String) -> Failure {
