@@ -9,10 +9,12 @@
 
 pub mod contract;
 mod faulty;
+pub mod model;
 mod scenario;
 mod seeds;
 
 pub use contract::{StoreFactory, Verdict, Violation};
 pub use faulty::{Fault, FaultRates, Faults, FaultyReadModel, FaultyStore, Injected, Operation};
+pub use model::Model;
 pub use scenario::{Decided, Scenario};
 pub use seeds::for_seeds;
