@@ -24,3 +24,4 @@ impl StoreFactory for Factory {
 }
 
 cqrs_testing::store_contract!(Factory, lacks { restart: "the data ends with the process" });
+cqrs_testing::store_model!(Factory, lacks { restart: "the data ends with the process" });

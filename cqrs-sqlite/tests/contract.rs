@@ -37,3 +37,4 @@ impl StoreFactory for Factory {
 }
 
 cqrs_testing::store_contract!(Factory::default());
+cqrs_testing::store_model!(Factory::default());

@@ -4,7 +4,7 @@
 //! wanted and what was found. [`rules!`](crate::rules) is the list of all rules, by family; tests, documentation
 //! and the proofs of the rules are made from it.
 
-mod build;
+pub(crate) mod build;
 mod build_step;
 mod look;
 mod violation;

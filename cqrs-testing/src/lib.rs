@@ -12,12 +12,14 @@ pub mod contract;
 mod difference;
 mod faulty;
 mod json;
+pub mod model;
 mod scenario;
 mod seeds;
 mod shapes;
 
 pub use contract::{StoreFactory, Verdict, Violation};
 pub use faulty::{Fault, FaultRates, Faults, FaultyReadModel, FaultyStore, Injected, Operation};
+pub use model::Model;
 pub use scenario::{Asked, Decided, ProcessScenario, ProjectionScenario, ReadModelScenario, Scenario};
 pub use seeds::for_seeds;
 pub use shapes::PersistedShapes;

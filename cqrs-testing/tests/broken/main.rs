@@ -4,6 +4,7 @@
 mod breach;
 mod document;
 mod ledger;
+mod model;
 mod proofs;
 mod reading;
 mod receipts;
