@@ -35,3 +35,8 @@ pub use proof::Proof;
 pub use query::AccountBalance;
 pub use search::Search;
 pub use transfer_id::TransferId;
+
+/// The guide to testing, whose programs are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing.md")]
+struct TestingGuide;

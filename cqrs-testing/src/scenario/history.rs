@@ -9,8 +9,7 @@ use cqrs_core::{
 };
 use uuid::Uuid;
 
-/// When a scenario begins: 2000-01-01T00:00:00Z.
-pub(super) const BEGINNING: Timestamp = Timestamp::from_micros(946_684_800_000_000);
+use crate::app::BEGINNING;
 
 /// The log of a scenario.
 pub(super) struct History {
