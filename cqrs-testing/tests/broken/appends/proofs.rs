@@ -144,6 +144,7 @@ proofs! {
     TellsVersionsReversed:
         append::a_write_without_events_guards_the_others,
         append::an_append_to_several_streams_is_stored_whole;
+    TellsVersionsSorted: append::an_append_to_several_streams_is_stored_whole;
     TellsTheFirstPosition:
         append::an_answer_tells_version_position_and_count,
         append::an_append_to_several_streams_is_stored_whole,
