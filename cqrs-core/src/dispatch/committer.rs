@@ -41,12 +41,16 @@ pub(super) async fn run(
 ) {
     // Those whose last turn is over and who have further commands. They go first.
     let mut again = VecDeque::new();
+    let mut answered = 0;
     loop {
         if again.is_empty() {
             let Some(first) = waiting.recv().await else { return };
             again.push_back(first);
         }
-        gather(&queue).await;
+        // Whoever was alone in the last commit is likely to be alone again, and is not made to wait.
+        if answered > 1 {
+            gather(&queue).await;
+        }
         let mut batch = Batch::default();
         while batch.events < core.options.max_batch_events && batch.bytes < core.options.max_batch_bytes {
             let Some(next) = again.pop_front().or_else(|| waiting.try_recv().ok()) else { break };
@@ -55,6 +59,7 @@ pub(super) async fn run(
         if batch.turns.is_empty() {
             continue;
         }
+        answered = batch.appends.len();
         let answers = append(&*core.store, std::mem::take(&mut batch.appends)).await;
         tracing::debug!(turns = batch.turns.len(), batch.events, ok = answers.is_ok(), "committed a batch");
         batch.conclude(answers, &core, &queue, &mut again);
@@ -127,14 +132,18 @@ fn panicked(ready: &dyn Ready, panic: &(dyn std::any::Any + Send)) {
 /// Lets those who were answered after the last commit come back before the next one begins.
 ///
 /// As long as the number of commands that wait grows from one round of the scheduler to the next, more are on
-/// their way; without callers it costs two rounds of nothing. A commit that is large already is not made larger
-/// by waiting.
+/// their way.
 async fn gather(queue: &ReadyQueue) {
     /// Enough for thousands of callers to come back, too few for a queue that never rests to starve itself.
     const ROUNDS: usize = 32;
+    /// From here on a commit costs what its events cost; who comes later is decided while it runs.
+    const LARGE: usize = 512;
     let mut still = 0;
     for _ in 0..ROUNDS {
         let before = queue.commands();
+        if before >= LARGE {
+            return;
+        }
         tokio::task::yield_now().await;
         still = if queue.commands() > before { 0 } else { still + 1 };
         if still == 2 {
