@@ -1,0 +1,163 @@
+//! What a transaction makes true, and how it stands in a line of the file.
+
+use std::sync::Arc;
+
+use cqrs_core::{
+    Appended, BoxCommand, CommandId, EventId, InstanceId, InstanceRecord, Json, Metadata, OutboxEntry,
+    OutboxState, OutboxTask, Position, RecordedEvent, Snapshot, StreamId, Timestamp, Version,
+};
+use serde::{Deserialize, Serialize};
+
+/// All that becomes true in one transaction, in order; nothing, when there is nothing to write.
+pub(crate) type Change = Vec<Fact>;
+
+/// Something that became true, and has taken the place of what was so before.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Fact {
+    Event(#[serde(with = "EventFields")] RecordedEvent),
+    /// The first outcome of a command, as a repetition is answered.
+    Receipt(CommandId, #[serde(with = "AppendedFields")] Appended),
+    Snapshot(#[serde(with = "SnapshotFields")] Snapshot),
+    /// Of a process manager.
+    Checkpoint(String, Position),
+    /// Of a process manager.
+    Instance(String, InstanceId, #[serde(with = "InstanceFields")] InstanceRecord),
+    /// A task of the outbox as it is now.
+    Task(Task),
+    /// A task that is pruned.
+    Forgotten(CommandId),
+}
+
+/// A task of the outbox.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    #[serde(with = "EntryFields")]
+    pub(crate) entry: OutboxEntry,
+    pub(crate) done: Option<Done>,
+}
+
+/// How a task came to its end.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Done {
+    #[serde(with = "micros")]
+    pub(crate) at: Timestamp,
+    /// Of the append that it led to; zero without one.
+    pub(crate) position: Position,
+}
+
+// What follows tells serde the fields of the types of `cqrs-core`.
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "RecordedEvent")]
+struct EventFields {
+    position: Position,
+    stream: StreamId,
+    version: Version,
+    id: EventId,
+    event_type: Arc<str>,
+    #[serde(with = "text")]
+    data: Json,
+    metadata: Metadata,
+    #[serde(with = "micros")]
+    recorded_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Appended")]
+struct AppendedFields {
+    versions: Vec<Version>,
+    position: Position,
+    events: u64,
+    duplicate: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Snapshot")]
+struct SnapshotFields {
+    stream: StreamId,
+    version: Version,
+    schema_version: u32,
+    #[serde(with = "text")]
+    state: Json,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "InstanceRecord")]
+struct InstanceFields {
+    #[serde(with = "text")]
+    state: Json,
+    finished: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "OutboxEntry")]
+struct EntryFields {
+    id: CommandId,
+    process: String,
+    instance: InstanceId,
+    #[serde(with = "TaskFields")]
+    task: OutboxTask,
+    metadata: Metadata,
+    #[serde(with = "micros")]
+    due_at: Timestamp,
+    #[serde(with = "micros")]
+    retry_at: Timestamp,
+    attempts: u32,
+    last_error: Option<String>,
+    #[serde(with = "StateFields")]
+    state: OutboxState,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "OutboxTask")]
+enum TaskFields {
+    Command(#[serde(with = "CommandFields")] BoxCommand),
+    Deadline(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "BoxCommand")]
+struct CommandFields {
+    name: String,
+    #[serde(with = "text")]
+    data: Json,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "OutboxState")]
+enum StateFields {
+    Pending,
+    Done,
+    Parked,
+}
+
+/// JSON as a text in the JSON of the line. Written as itself, it would lose the spaces around it, and could break
+/// the line in two.
+mod text {
+    use cqrs_core::Json;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(super) fn serialize<S: Serializer>(json: &Json, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(json.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
+        Json::parse(String::deserialize(deserializer)?).map_err(Error::custom)
+    }
+}
+
+/// A time as the number that it is. Written as a text, the last moment that can be told could not be read.
+mod micros {
+    use cqrs_core::Timestamp;
+    use serde::de::{Deserialize, Deserializer};
+    use serde::ser::Serializer;
+
+    pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(time.as_micros())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(deserializer).map(Timestamp::from_micros)
+    }
+}

@@ -1,0 +1,168 @@
+//! What process managers know: checkpoints, instances, and the outbox.
+
+use std::collections::{HashMap, HashSet};
+
+use cqrs_core::{
+    Chain, CommandId, CorrelationId, InstanceId, InstanceRecord, OutboxEntry, OutboxOutcome, OutboxState,
+    OutboxTask, Position, ProcessStep, StepCause, StepError, Timestamp,
+};
+
+use crate::fact::{Change, Done, Fact, Task};
+
+#[derive(Default)]
+pub(crate) struct Processes {
+    checkpoints: HashMap<String, Position>,
+    instances: HashMap<(String, InstanceId), InstanceRecord>,
+    /// In the order in which they were asked for. A store of many tasks has an index of their ids.
+    tasks: Vec<Task>,
+}
+
+impl Processes {
+    pub(crate) fn checkpoint(&self, process: &str) -> Position {
+        self.checkpoints.get(process).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn instance(&self, process: &str, id: &InstanceId) -> Option<InstanceRecord> {
+        self.instances.get(&(process.to_owned(), id.clone())).cloned()
+    }
+
+    /// Judges a step: its cause by compare-and-set, and with it everything else.
+    pub(crate) fn step(&self, step: ProcessStep) -> Result<Change, StepError> {
+        let ProcessStep { process, cause, instances, tasks: asked, at } = step;
+        let (mut change, mut tasks) = (Vec::new(), Vec::new());
+        match cause {
+            StepCause::Events { from, to } => {
+                if self.checkpoint(&process) != from {
+                    return Err(StepError::Fenced);
+                }
+                change.push(Fact::Checkpoint(process.clone(), to));
+            }
+            StepCause::Task { id, error } => {
+                let mut task = self.pending(&tasks, id).ok_or(StepError::Fenced)?;
+                task.entry.last_error = error.or(task.entry.last_error);
+                task.finish(at, Position::ZERO);
+                tasks.push(task);
+            }
+        }
+        for entry in asked {
+            if self.task(&tasks, entry.id).is_none() {
+                tasks.push(Task { entry, done: None });
+            }
+        }
+        change.extend(instances.into_iter().map(|it| Fact::Instance(process.clone(), it.id, it.record)));
+        change.extend(tasks.into_iter().map(Fact::Task));
+        Ok(change)
+    }
+
+    /// Judges the outcomes of attempts, one after the other.
+    pub(crate) fn settle(&self, outcomes: Vec<(CommandId, OutboxOutcome)>, at: Timestamp) -> Change {
+        let mut tasks = Vec::new();
+        for (id, outcome) in outcomes {
+            if let Some(mut task) = self.pending(&tasks, id) {
+                task.settle(outcome, at);
+                tasks.push(task);
+            }
+        }
+        tasks.into_iter().map(Fact::Task).collect()
+    }
+
+    pub(crate) fn prune(&self, done_before: Timestamp) -> Change {
+        let old = |task: &&Task| task.done.is_some_and(|done| done.at < done_before);
+        self.tasks.iter().filter(old).map(|task| Fact::Forgotten(task.entry.id)).collect()
+    }
+
+    /// A task as it is, or as it will be by what is judged already.
+    fn task<'a>(&'a self, judged: &'a [Task], id: CommandId) -> Option<&'a Task> {
+        judged.iter().rev().chain(&self.tasks).find(|task| task.entry.id == id)
+    }
+
+    fn pending(&self, judged: &[Task], id: CommandId) -> Option<Task> {
+        self.task(judged, id).filter(|task| task.entry.state == OutboxState::Pending).cloned()
+    }
+
+    pub(crate) fn move_checkpoint(&mut self, process: String, position: Position) {
+        self.checkpoints.insert(process, position);
+    }
+
+    pub(crate) fn put_instance(&mut self, process: String, id: InstanceId, record: InstanceRecord) {
+        self.instances.insert((process, id), record);
+    }
+
+    /// A task that is known keeps its place in the order.
+    pub(crate) fn put_task(&mut self, task: Task) {
+        match self.tasks.iter_mut().find(|known| known.entry.id == task.entry.id) {
+            Some(known) => *known = task,
+            None => self.tasks.push(task),
+        }
+    }
+
+    pub(crate) fn forget_task(&mut self, id: CommandId) {
+        self.tasks.retain(|task| task.entry.id != id);
+    }
+
+    pub(crate) fn due_tasks(&self, now: Timestamp, limit: usize) -> Vec<OutboxEntry> {
+        let mut stuck = HashSet::new();
+        let mut due = Vec::new();
+        for Task { entry, .. } in &self.tasks {
+            if due.len() == limit {
+                break;
+            }
+            let is_command = matches!(entry.task, OutboxTask::Command(_));
+            let instance = (&entry.process, &entry.instance);
+            let pending = entry.state == OutboxState::Pending;
+            if pending && entry.retry_at <= now && !(is_command && stuck.contains(&instance)) {
+                due.push(entry.clone());
+            } else if is_command && entry.state != OutboxState::Done && entry.due_at <= now {
+                stuck.insert(instance);
+            }
+        }
+        due
+    }
+
+    pub(crate) fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
+        let pending = self.tasks.iter().filter(|task| task.entry.state == OutboxState::Pending);
+        pending.map(|task| task.entry.retry_at).filter(|at| *at > after).min()
+    }
+
+    pub(crate) fn chain(&self, correlation: CorrelationId) -> Chain {
+        let mut chain = Chain::default();
+        let of_chain = |task: &&Task| task.entry.metadata.correlation_id == Some(correlation);
+        for task in self.tasks.iter().filter(of_chain) {
+            match (task.entry.state, &task.entry.task) {
+                (OutboxState::Pending, OutboxTask::Command(_)) => chain.pending += 1,
+                (OutboxState::Pending, OutboxTask::Deadline(_)) => {}
+                (OutboxState::Parked, _) => chain.parked += 1,
+                (OutboxState::Done, _) => {
+                    chain.last = chain.last.max(task.done.map_or(Position::ZERO, |done| done.position));
+                }
+            }
+        }
+        chain
+    }
+}
+
+impl Task {
+    fn settle(&mut self, outcome: OutboxOutcome, at: Timestamp) {
+        match outcome {
+            OutboxOutcome::Done { position } => self.finish(at, position),
+            OutboxOutcome::Retry { at, error } => {
+                self.entry.retry_at = at;
+                self.fail(error);
+            }
+            OutboxOutcome::Parked { error } => {
+                self.entry.state = OutboxState::Parked;
+                self.fail(error);
+            }
+        }
+    }
+
+    fn finish(&mut self, at: Timestamp, position: Position) {
+        self.entry.state = OutboxState::Done;
+        self.done = Some(Done { at, position });
+    }
+
+    fn fail(&mut self, error: String) {
+        self.entry.attempts += 1;
+        self.entry.last_error = Some(error);
+    }
+}

@@ -1,0 +1,31 @@
+//! All that the store holds: the fold of all facts.
+
+use cqrs_core::StoreError;
+
+use crate::fact::Fact;
+use crate::log::Log;
+use crate::processes::Processes;
+use crate::snapshots::Snapshots;
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) log: Log,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) processes: Processes,
+}
+
+impl State {
+    /// Makes a fact true. It was judged when it was written, so nothing is left to decide.
+    pub(crate) fn apply(&mut self, fact: Fact) -> Result<(), StoreError> {
+        match fact {
+            Fact::Event(event) => self.log.push(event)?,
+            Fact::Receipt(command, outcome) => self.log.remember(command, outcome),
+            Fact::Snapshot(snapshot) => self.snapshots.put(snapshot),
+            Fact::Checkpoint(process, position) => self.processes.move_checkpoint(process, position),
+            Fact::Instance(process, id, record) => self.processes.put_instance(process, id, record),
+            Fact::Task(task) => self.processes.put_task(task),
+            Fact::Forgotten(task) => self.processes.forget_task(task),
+        }
+        Ok(())
+    }
+}
