@@ -17,6 +17,7 @@ mod width;
 mod appends;
 mod chain;
 mod checkpoint;
+mod damage;
 mod instances;
 mod outcomes;
 mod snapshots;
@@ -33,6 +34,7 @@ const PROOFS: &[&[proofs::Proof]] = &[
     receipts::PROOFS,
     reading::PROOFS,
     checkpoint::PROOFS,
+    damage::PROOFS,
     instances::PROOFS,
     steps::PROOFS,
     tasks::PROOFS,
