@@ -21,6 +21,14 @@ pub struct Account {
     received: HashSet<(AccountId, TransferId)>,
 }
 
+impl Account {
+    /// How many coins it has, for who looks at it right after a command. Balances are queried with
+    /// [`Coins::account`](crate::Coins::account).
+    pub fn balance(&self) -> i128 {
+        self.balance
+    }
+}
+
 impl Aggregate for Account {
     type Id = AccountId;
     type Event = AccountEvent;

@@ -9,8 +9,9 @@ use crate::{Command, Event, InvalidStreamId, Snapshots, StreamId};
 /// A thing with rules: state that only events change.
 ///
 /// The state begins as [`Default`] and is the fold of the stream's events:
-/// `stateₙ = apply(stateₙ₋₁, eventₙ)`. It lives in memory while it is in use and is never shared; nobody
-/// reads it but its own [`Handle`] implementations. Queries are what projections are for.
+/// `stateₙ = apply(stateₙ₋₁, eventₙ)`. It lives in memory while it is in use and is never shared: only its
+/// own [`Handle`] implementations see it, and a caller who asks to [look](crate::Dispatch::state) right
+/// after a command. Queries are what projections are for.
 pub trait Aggregate: Default + Send + Sync + 'static {
     /// What tells one aggregate from another. Its `Display` form is the stream's key, so it must be
     /// unique, never change, and contain no control characters.
