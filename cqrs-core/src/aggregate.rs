@@ -97,7 +97,8 @@ pub trait Handle<C: Command>: Aggregate {
     ///
     /// It is a function of the state and the command alone: no clock, no I/O, no randomness. The framework
     /// may call it again with a newer state when another process wrote first, and runs a whole queue of
-    /// commands against one state before one commit.
+    /// commands against one state before one commit. Between two commits the commands of all aggregates are decided
+    /// one after the other, so what takes long here holds up everybody.
     ///
     /// # Errors
     ///

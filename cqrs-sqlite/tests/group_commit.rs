@@ -89,7 +89,7 @@ async fn client_of(app: App, client: u64) {
         let id = CommandId::new(Uuid::now_v7());
         let counter = (client + round) % COUNTERS;
         let dispatch = app.dispatch(Count { counter });
-        let dispatch = if client % 2 == 0 { dispatch.command_id(id) } else { dispatch };
+        let dispatch = if client.is_multiple_of(2) { dispatch.command_id(id) } else { dispatch };
         let told = dispatch.await.unwrap();
         println!("ack {counter} {} {} {} .", told.version, told.position, told.command_id);
     }
