@@ -8,23 +8,22 @@ use cqrs_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// All that becomes true in one transaction, in order; nothing, when there is nothing to write.
+/// All that becomes true in one transaction, in order.
 pub(crate) type Change = Vec<Fact>;
 
-/// Something that became true, and has taken the place of what was so before.
+/// Something that is true from now on. What it contradicts was true before.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Fact {
     Event(#[serde(with = "EventFields")] RecordedEvent),
-    /// The first outcome of a command, as a repetition is answered.
+    /// A command, and its outcome as a repetition is answered.
     Receipt(CommandId, #[serde(with = "AppendedFields")] Appended),
     Snapshot(#[serde(with = "SnapshotFields")] Snapshot),
-    /// Of a process manager.
+    /// A process manager, and how far it has come.
     Checkpoint(String, Position),
-    /// Of a process manager.
+    /// A process manager, and one of its instances.
     Instance(String, InstanceId, #[serde(with = "InstanceFields")] InstanceRecord),
-    /// A task of the outbox as it is now.
     Task(Task),
-    /// A task that is pruned.
+    /// A task that was pruned.
     Forgotten(CommandId),
 }
 

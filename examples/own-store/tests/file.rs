@@ -139,11 +139,14 @@ async fn a_handle_cuts_off_what_a_dead_writer_left() {
     appended(&store).await;
     let mut file = fs::read(&path).unwrap();
     file.extend_from_slice(&lines(1).await[HEADING.len()..][..40]);
+    file.resize(file.len() + 5000, 0);
     fs::write(&path, &file).unwrap();
     assert_eq!(appended(&store).await, 4);
     let other = OwnStore::open(&path).await.unwrap();
     let log = other.read_log(Position::ZERO, &EventFilter::all(), 10).await.unwrap();
     assert_eq!(log.events.len(), 4);
+    assert_eq!(ends(&fs::read(&path).unwrap()).len(), 3, "the heading and two lines");
+    assert!(fs::read(&path).unwrap().ends_with(b"\n"));
 }
 
 /// A deadline after the longest duration is due at the last moment that can be told. Its text form cannot be read:
