@@ -21,6 +21,14 @@ pub struct Account {
     received: HashSet<(AccountId, TransferId)>,
 }
 
+impl Account {
+    /// How many coins it has, for who looks at it right after a command. Balances are queried with
+    /// [`Coins::account`](crate::Coins::account).
+    pub fn balance(&self) -> i128 {
+        self.balance
+    }
+}
+
 impl Aggregate for Account {
     type Id = AccountId;
     type Event = AccountEvent;
@@ -89,7 +97,7 @@ impl Handle<ReceiveCoins> for Account {
 mod tests {
     use super::*;
     use crate::Amount;
-    use cqrs_core::Command;
+    use cqrs_testing::Scenario;
     use uuid::Uuid;
 
     fn id(text: &str) -> AccountId {
@@ -104,70 +112,88 @@ mod tests {
         coins.try_into().unwrap()
     }
 
-    /// Decides, and takes in what follows: how many events.
-    fn dispatch<C: Command<Aggregate = Account>>(
-        account: &mut Account,
-        command: &C,
-    ) -> Result<usize, <Account as Handle<C>>::Error>
-    where
-        Account: Handle<C>,
-    {
-        let events = account.handle(command)?;
-        events.iter().for_each(|event| account.apply(event));
-        Ok(events.len())
+    fn given(events: impl IntoIterator<Item = AccountEvent>) -> Scenario<Account> {
+        Scenario::given(events)
     }
 
-    fn mine(account: &mut Account, nonce: u64) -> Result<usize, MineCoinError> {
-        dispatch(account, &MineCoin { account_id: id("me"), nonce })
+    fn mine(nonce: u64) -> MineCoin {
+        MineCoin { account_id: id("me"), nonce }
     }
 
-    fn send(account: &mut Account, coins: u64, transfer_id: TransferId) -> Result<usize, SendCoinsError> {
-        let command = SendCoins { account_id: id("me"), to: id("you"), amount: amount(coins), transfer_id };
-        dispatch(account, &command)
+    fn mined(nonce: u64) -> AccountEvent {
+        AccountEvent::CoinMined { account_id: id("me"), nonce }
     }
 
-    fn receive(account: &mut Account, from: &str, coins: u64, transfer_id: TransferId) -> usize {
-        let command =
-            ReceiveCoins { account_id: id("me"), from: id(from), amount: amount(coins), transfer_id };
-        dispatch(account, &command).unwrap()
+    fn used(nonce: u64, last: u64) -> MineCoinError {
+        MineCoinError::UsedNonce { account_id: id("me"), nonce, last }
+    }
+
+    fn invalid(nonce: u64) -> MineCoinError {
+        let found = Proof::of(&id("me")).first_byte(nonce);
+        MineCoinError::InvalidNonce { account_id: id("me"), nonce, found }
+    }
+
+    fn send(coins: u64, number: u128) -> SendCoins {
+        let transfer_id = transfer(number);
+        SendCoins { account_id: id("me"), to: id("you"), amount: amount(coins), transfer_id }
+    }
+
+    fn sent(coins: u64, number: u128) -> AccountEvent {
+        let SendCoins { account_id, to, amount, transfer_id } = send(coins, number);
+        AccountEvent::CoinsSent { account_id, to, amount, transfer_id }
+    }
+
+    fn too_few(balance: i128, coins: u64) -> SendCoinsError {
+        SendCoinsError::NotEnoughCoins { account_id: id("me"), balance, amount: amount(coins) }
+    }
+
+    fn receive(from: &str, coins: u64, number: u128) -> ReceiveCoins {
+        let (from, transfer_id) = (id(from), transfer(number));
+        ReceiveCoins { account_id: id("me"), from, amount: amount(coins), transfer_id }
+    }
+
+    fn received(from: &str, coins: u64, number: u128) -> AccountEvent {
+        let ReceiveCoins { account_id, from, amount, transfer_id } = receive(from, coins, number);
+        AccountEvent::CoinsReceived { account_id, from, amount, transfer_id }
     }
 
     #[test]
     fn the_session_of_the_talk_is_answered_as_in_the_talk() {
-        let mut me = Account::default();
-        assert_eq!(mine(&mut me, 1).unwrap_err().code(), "invalid_nonce");
-        assert_eq!(mine(&mut me, 190), Ok(1));
-        assert_eq!(mine(&mut me, 190).unwrap_err().code(), "used_nonce");
-        assert_eq!(mine(&mut me, 443), Ok(1));
-        assert_eq!(me.balance, 2);
+        given([])
+            .when(mine(1))
+            .then_err(invalid(1))
+            .when(mine(190))
+            .then([mined(190)])
+            .when(mine(190))
+            .then_err(used(190, 190))
+            .when(mine(443))
+            .then([mined(443)])
+            .when(send(3, 1))
+            .then_err(too_few(2, 3));
     }
 
     #[test]
     fn the_last_nonce_cannot_be_used_again_and_again() {
         // The guard of the slides, `n < last`, lets an equal nonce pass: a coin for nothing, for ever.
-        let mut me = Account::default();
-        assert_eq!(mine(&mut me, 443), Ok(1));
-        for _ in 0..3 {
-            let error = mine(&mut me, 443).unwrap_err();
-            assert_eq!(error.to_string(), r#"nonce 443 was used: the last one of "me" is 443"#);
-        }
-        assert_eq!(me.balance, 1);
+        given([mined(443)])
+            .when(mine(443))
+            .then_err(used(443, 443))
+            .when(mine(443))
+            .then_err(used(443, 443))
+            .when(send(2, 1))
+            .then_err(too_few(1, 2));
     }
 
     #[test]
     fn a_used_nonce_is_told_before_an_invalid_one() {
-        let mut me = Account::default();
-        assert_eq!(mine(&mut me, 443), Ok(1));
         // 190 would prove work and 1 would not; both lie below the last one.
-        for nonce in [1, 190] {
-            assert_eq!(
-                mine(&mut me, nonce),
-                Err(MineCoinError::UsedNonce { account_id: id("me"), nonce, last: 443 })
-            );
-        }
-        let error = mine(&mut me, 444).unwrap_err();
-        assert_eq!(error.code(), "invalid_nonce");
-        assert!(error.to_string().starts_with(r#"nonce 444 proves no work of "me": "#), "{error}");
+        given([mined(443)])
+            .when(mine(1))
+            .then_err(used(1, 443))
+            .when(mine(190))
+            .then_err(used(190, 443))
+            .when(mine(444))
+            .then_err(invalid(444));
     }
 
     #[test]
@@ -176,27 +202,32 @@ mod tests {
             .map(|number| id(&format!("account {number}")))
             .find(|account| Proof::of(account).accepts(0))
             .unwrap();
-        let mut account = Account::default();
-        let command = MineCoin { account_id: lucky, nonce: 0 };
-        assert_eq!(dispatch(&mut account, &command), Ok(1));
-        assert_eq!(dispatch(&mut account, &command).unwrap_err().code(), "used_nonce");
+        let command = MineCoin { account_id: lucky.clone(), nonce: 0 };
+        given([])
+            .when(command.clone())
+            .then([AccountEvent::CoinMined { account_id: lucky.clone(), nonce: 0 }])
+            .when(command)
+            .then_err(MineCoinError::UsedNonce { account_id: lucky, nonce: 0, last: 0 });
     }
 
     #[test]
     fn the_largest_nonce_is_judged_like_any_other() {
-        let mut me = Account { last_nonce: Some(u64::MAX), ..Account::default() };
-        assert_eq!(mine(&mut me, u64::MAX).unwrap_err().code(), "used_nonce");
+        given([mined(u64::MAX)]).when(mine(u64::MAX)).then_err(used(u64::MAX, u64::MAX));
     }
 
     #[test]
     fn an_account_cannot_send_more_than_it_has() {
-        let mut me = Account::default();
-        assert_eq!(send(&mut me, 1, transfer(1)).unwrap_err().code(), "not_enough_coins");
-        receive(&mut me, "you", 3, transfer(2));
-        let error = send(&mut me, 4, transfer(3)).unwrap_err();
-        assert_eq!(error.to_string(), r#""me" has 3 coins, less than the 4 to send"#);
-        assert_eq!(send(&mut me, 3, transfer(4)), Ok(1));
-        assert_eq!(send(&mut me, 1, transfer(5)).unwrap_err().code(), "not_enough_coins");
+        given([])
+            .when(send(1, 1))
+            .then_err(too_few(0, 1))
+            .when(receive("you", 3, 2))
+            .then([received("you", 3, 2)])
+            .when(send(4, 3))
+            .then_err(too_few(3, 4))
+            .when(send(3, 4))
+            .then([sent(3, 4)])
+            .when(send(1, 5))
+            .then_err(too_few(0, 1));
     }
 
     #[test]
@@ -213,48 +244,58 @@ mod tests {
 
     #[test]
     fn a_transfer_is_sent_once() {
-        let mut me = Account::default();
-        receive(&mut me, "you", 10, transfer(1));
-        assert_eq!(send(&mut me, 3, transfer(1)), Ok(1), "the id of an incoming transfer is not taken");
-        let error = send(&mut me, 3, transfer(1)).unwrap_err();
-        assert_eq!(error, SendCoinsError::UsedTransfer { account_id: id("me"), transfer_id: transfer(1) });
-        assert_eq!(error.code(), "used_transfer");
-        assert_eq!(me.balance, 7);
+        // The id of an incoming transfer is not taken.
+        given([received("you", 10, 1)])
+            .when(send(3, 1))
+            .then([sent(3, 1)])
+            .when(send(3, 1))
+            .then_err(SendCoinsError::UsedTransfer { account_id: id("me"), transfer_id: transfer(1) })
+            .when(send(8, 2))
+            .then_err(too_few(7, 8));
     }
 
     #[test]
     fn a_transfer_is_credited_once() {
         // The slides' `ReceiveCoins` ignores its transfer id, so a redelivery doubles the coins.
-        let mut me = Account::default();
-        assert_eq!(receive(&mut me, "you", 3, transfer(1)), 1);
-        assert_eq!(receive(&mut me, "you", 3, transfer(1)), 0);
-        assert_eq!(me.balance, 3);
-        assert_eq!(receive(&mut me, "them", 3, transfer(1)), 1, "another sender, another transfer");
-        assert_eq!(receive(&mut me, "you", 3, transfer(2)), 1);
-        assert_eq!(me.balance, 9);
+        given([])
+            .when(receive("you", 3, 1))
+            .then([received("you", 3, 1)])
+            .when(receive("you", 3, 1))
+            .then([])
+            // Another sender, another transfer.
+            .when(receive("them", 3, 1))
+            .then([received("them", 3, 1)])
+            .when(receive("you", 3, 2))
+            .then([received("you", 3, 2)])
+            .when(send(10, 3))
+            .then_err(too_few(9, 10));
     }
 
     #[test]
     fn sending_to_oneself_changes_nothing_in_the_end() {
-        let mut me = Account::default();
-        receive(&mut me, "you", 3, transfer(1));
-        assert_eq!(send(&mut me, 3, transfer(2)), Ok(1));
-        assert_eq!(me.balance, 0);
-        assert_eq!(receive(&mut me, "me", 3, transfer(2)), 1);
-        assert_eq!(me.balance, 3);
+        given([received("you", 3, 1), sent(3, 2)])
+            .when(receive("me", 3, 2))
+            .then([received("me", 3, 2)])
+            .when(send(4, 3))
+            .then_err(too_few(3, 4));
     }
 
     #[test]
     fn balances_are_exact_beyond_the_limits_of_one_amount() {
-        let mut me = Account::default();
         let most = Amount::MAX.as_u64();
-        for number in 0..5 {
-            receive(&mut me, "you", most, transfer(number));
-        }
-        assert_eq!(me.balance, 5 * i128::from(i64::MAX));
-        for number in 0..5 {
-            assert_eq!(send(&mut me, most, transfer(number)), Ok(1));
-        }
-        assert_eq!(me.balance, 0);
+        let rich = given((0..5).map(|number| received("you", most, number)));
+        let poor = (0..5)
+            .fold(rich, |account, number| account.when(send(most, number)).then([sent(most, number)]));
+        poor.when(send(1, 5)).then_err(too_few(0, 1));
+    }
+
+    #[test]
+    fn refusals_have_stable_codes_and_say_what_was_found() {
+        assert_eq!((used(1, 2).code(), invalid(1).code()), ("used_nonce", "invalid_nonce"));
+        let again = SendCoinsError::UsedTransfer { account_id: id("me"), transfer_id: transfer(1) };
+        assert_eq!((too_few(0, 1).code(), again.code()), ("not_enough_coins", "used_transfer"));
+        assert_eq!(used(443, 444).to_string(), r#"nonce 443 was used: the last one of "me" is 444"#);
+        assert!(invalid(444).to_string().starts_with(r#"nonce 444 proves no work of "me": "#));
+        assert_eq!(too_few(3, 4).to_string(), r#""me" has 3 coins, less than the 4 to send"#);
     }
 }

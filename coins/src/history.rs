@@ -88,5 +88,5 @@ fn stream_of(account: &AccountId) -> StreamId {
 }
 
 fn decode(events: Vec<RecordedEvent>) -> Result<Vec<RecordedAccountEvent>, StoreError> {
-    events.into_iter().map(|event| Ok(event.decode()?)).collect()
+    Ok(RecordedEvent::decode_all(events)?)
 }

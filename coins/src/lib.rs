@@ -35,3 +35,13 @@ pub use proof::Proof;
 pub use query::AccountBalance;
 pub use search::Search;
 pub use transfer_id::TransferId;
+
+/// The guide to dispatching, whose programs are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/dispatching.md")]
+struct DispatchingGuide;
+
+/// The guide to testing, whose programs are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing.md")]
+struct TestingGuide;

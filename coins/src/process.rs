@@ -47,3 +47,68 @@ impl ProcessManager for SendCoinsProcess {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cqrs_testing::ProcessScenario;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::Amount;
+
+    const TRANSFER: TransferId = TransferId::new(Uuid::from_u128(7));
+
+    fn id(text: &str) -> AccountId {
+        text.parse().unwrap()
+    }
+
+    fn sent(from: &str) -> AccountEvent {
+        let (account_id, to) = (id(from), id("them"));
+        AccountEvent::CoinsSent { account_id, to, amount: Amount::MAX, transfer_id: TRANSFER }
+    }
+
+    fn received(from: &str) -> AccountEvent {
+        let (account_id, from) = (id("them"), id(from));
+        AccountEvent::CoinsReceived { account_id, from, amount: Amount::MAX, transfer_id: TRANSFER }
+    }
+
+    fn receive(from: &str) -> ReceiveCoins {
+        ReceiveCoins { account_id: id("them"), from: id(from), amount: Amount::MAX, transfer_id: TRANSFER }
+    }
+
+    #[test]
+    fn what_was_sent_is_to_be_received_and_then_the_transfer_is_over() {
+        ProcessScenario::<SendCoinsProcess>::new()
+            .when(sent("me"))
+            .then([Outgoing::command(receive("me"))])
+            .when(received("me"))
+            .then_nothing()
+            .running(&[])
+            .when(sent("me"))
+            .then_nothing();
+    }
+
+    #[test]
+    fn two_senders_with_one_transfer_id_are_two_transfers() {
+        let ids = [format!("{TRANSFER}/me"), format!("{TRANSFER}/you")];
+        ProcessScenario::<SendCoinsProcess>::given([sent("me"), sent("you")])
+            .running(&[&ids[0], &ids[1]])
+            .when(received("me"))
+            .then_nothing()
+            .running(&[&ids[1]]);
+    }
+
+    #[test]
+    fn a_mined_coin_is_no_transfer() {
+        let mined = AccountEvent::CoinMined { account_id: id("me"), nonce: 190 };
+        ProcessScenario::<SendCoinsProcess>::new().when(mined).then_nothing().running(&[]);
+    }
+
+    /// Nothing refuses it, by its type. If something did, coins must not be lost: an operator has to see them.
+    #[test]
+    fn coins_that_are_not_taken_wait_for_an_operator() {
+        ProcessScenario::<SendCoinsProcess>::given([sent("me")])
+            .when_failed(receive("me"), "the account is closed")
+            .then_park();
+    }
+}

@@ -176,7 +176,7 @@ async fn log(store: &SqliteStore) -> Vec<RecordedEvent<AccountEvent>> {
         if page.events.is_empty() {
             return events;
         }
-        events.extend(page.events.into_iter().map(|event| event.decode().unwrap()));
+        events.extend(RecordedEvent::decode_all(page.events).unwrap());
     }
 }
 

@@ -6,12 +6,8 @@ use coins::{
     Account, AccountBalances, AccountEvent, AccountId, Amount, MineCoin, ReceiveCoins, SendCoins,
     SendCoinsProcess, TransferId,
 };
-use cqrs_core::{
-    Aggregate, EventId, Interest, Json, Metadata, Position, ProcessManager, Projection, RecordedEvent,
-    Timestamp, Version, decode,
-};
+use cqrs_core::{Aggregate, Json, Projection, decode};
 use cqrs_testing::PersistedShapes;
-use uuid::Uuid;
 
 const TRANSFER: &str = "292e275d-0f1a-4129-a780-6bf7d1c27dc3";
 
@@ -63,39 +59,4 @@ fn an_event_with_a_bad_account_or_amount_cannot_be_read() {
         assert_ne!(bad, good);
         assert!(read(&bad).is_err(), "{bad}");
     }
-}
-
-#[test]
-fn the_instances_of_the_process() {
-    let instance = format!("{TRANSFER}/me");
-    assert_eq!(SendCoinsProcess::interested(&sent()), Interest::start(&instance));
-    assert_eq!(
-        SendCoinsProcess::interested(&received()),
-        Interest::stop(&instance),
-        "named after the sender"
-    );
-    let mined = AccountEvent::CoinMined { account_id: id("me"), nonce: 190 };
-    assert_eq!(SendCoinsProcess::interested(&mined), Interest::none());
-}
-
-#[test]
-fn a_sent_coin_asks_for_one_command_and_a_received_one_for_none() {
-    let event = |data: AccountEvent| RecordedEvent {
-        position: Position::new(7),
-        stream: coins::Account::stream(data.account_id()).unwrap(),
-        version: Version::new(4),
-        id: EventId::new(Uuid::nil()),
-        event_type: "any".into(),
-        data,
-        metadata: Metadata::default(),
-        recorded_at: Timestamp::from_micros(0),
-    };
-    let asked = SendCoinsProcess::default().handle(&event(sent()));
-    assert_eq!(asked.len(), 1);
-    let asked = format!("{asked:?}");
-    let wanted = format!(
-        r#"{{"account_id":"you","from":"me","amount":9223372036854775807,"transfer_id":"{TRANSFER}"}}"#
-    );
-    assert!(asked.contains("ReceiveCoins") && asked.contains(&wanted), "{asked}");
-    assert!(SendCoinsProcess::default().handle(&event(received())).is_empty());
 }

@@ -2,14 +2,16 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::time::Duration;
 
 use crate::{Command, Event, InvalidStreamId, Snapshots, StreamId};
 
 /// A thing with rules: state that only events change.
 ///
 /// The state begins as [`Default`] and is the fold of the stream's events:
-/// `stateₙ = apply(stateₙ₋₁, eventₙ)`. It lives in memory while it is in use and is never shared; nobody
-/// reads it but its own [`Handle`] implementations. Queries are what projections are for.
+/// `stateₙ = apply(stateₙ₋₁, eventₙ)`. It lives in memory while it is in use and is never shared: only its
+/// own [`Handle`] implementations see it, and a caller who asks to [look](crate::Dispatch::state) right
+/// after a command. Queries are what projections are for.
 pub trait Aggregate: Default + Send + Sync + 'static {
     /// What tells one aggregate from another. Its `Display` form is the stream's key, so it must be
     /// unique, never change, and contain no control characters.
@@ -48,6 +50,14 @@ pub trait Aggregate: Default + Send + Sync + 'static {
         None
     }
 
+    /// How long the state stays in memory while nobody uses it; asked after each turn. A state that has left is read
+    /// again when it is needed, so this trades memory for reading, and nothing else.
+    ///
+    /// An aggregate that has come to its end, such as an order that was delivered, says [`Lifespan::End`].
+    fn lifespan(&self) -> Lifespan {
+        Lifespan::Default
+    }
+
     /// The stream of the aggregate `id`: the events' category, and the id as key.
     ///
     /// # Errors
@@ -56,6 +66,19 @@ pub trait Aggregate: Default + Send + Sync + 'static {
     fn stream(id: &Self::Id) -> Result<StreamId, InvalidStreamId> {
         StreamId::new(Self::Event::CATEGORY, id)
     }
+}
+
+/// How long an aggregate stays in memory while nobody uses it. See [`Aggregate::lifespan`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lifespan {
+    /// As long as [`DispatchOptions::live_idle`](crate::DispatchOptions::live_idle) says.
+    #[default]
+    Default,
+    /// So long; but it makes room for others when it is the least recently used.
+    Idle(Duration),
+    /// No longer: the next command is not expected soon.
+    End,
 }
 
 /// How an aggregate decides a command.
@@ -74,7 +97,8 @@ pub trait Handle<C: Command>: Aggregate {
     ///
     /// It is a function of the state and the command alone: no clock, no I/O, no randomness. The framework
     /// may call it again with a newer state when another process wrote first, and runs a whole queue of
-    /// commands against one state before one commit.
+    /// commands against one state before one commit. Between two commits the commands of all aggregates are decided
+    /// one after the other, so what takes long here holds up everybody.
     ///
     /// # Errors
     ///

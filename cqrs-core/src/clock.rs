@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 /// A moment, in microseconds since 1970-01-01T00:00:00Z; written as RFC 3339.
@@ -78,9 +79,19 @@ impl From<Timestamp> for String {
 }
 
 /// Where the framework learns the time; a test passes one that it controls.
+#[async_trait]
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// Waits until [`Clock::now`] has come to a moment; not at all when it has.
+    ///
+    /// As it is, it sleeps for as long as there is between the two by now. A clock that is moved by hand
+    /// completes it when it is moved there. Deadlines, delays and the retries of process managers' tasks are waited
+    /// for here; pauses after technical failures are not, since no time of the domain passes in them.
+    async fn wait_until(&self, moment: Timestamp) {
+        tokio::time::sleep(moment.since(self.now())).await;
+    }
 }
 
 /// The machine's clock.

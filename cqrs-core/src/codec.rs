@@ -11,7 +11,7 @@ use std::any::type_name;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Json;
+use crate::{BoxError, Json};
 
 /// Why an event cannot be encoded or decoded.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,14 @@ pub enum CodecError {
         rust_type: &'static str,
         /// What did not fit.
         source: serde_json::Error,
+    },
+    /// An event of a type of former days cannot be made one of today.
+    #[error("event type {event_type:?} of former days cannot be upcast")]
+    Upcast {
+        /// The event type whose rule failed.
+        event_type: String,
+        /// Why.
+        source: BoxError,
     },
     /// An event of a category that an event set does not have.
     #[error("category {category:?} is not in the event set {set}")]

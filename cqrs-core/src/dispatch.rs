@@ -3,23 +3,29 @@
 mod committer;
 mod dispatcher;
 mod error;
+mod expiry;
 mod job;
 mod live;
+mod middleware;
 mod options;
 mod outcome;
 mod ready;
 mod request;
+mod returning;
 mod turn;
 
 use std::any::Any;
 use std::time::Duration;
 
 pub(crate) use dispatcher::Dispatcher;
-pub use error::{DispatchError, Rejection};
+pub use error::{DispatchError, FailureKind, Rejection};
 pub(crate) use job::{Envelope, Reply};
+pub use middleware::{CommandFailure, CommandView, LogCommands, MeasureCommands, Middleware};
 pub use options::DispatchOptions;
 pub use outcome::{Consistency, Dispatched};
+use request::private::Way;
 pub use request::{Dispatch, Dispatchable};
+pub use returning::{ReturningEvents, ReturningState};
 
 use crate::IdSource;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     CausationId, CodecError, CorrelationId, EventFilter, EventId, Json, Position, StreamId, Timestamp,
-    Version, decode,
+    Upcasts, Version, decode,
 };
 
 /// What can happen to one kind of aggregate: a plain serde enum with a variant for each fact.
@@ -20,6 +20,40 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The category of the streams that hold these events, such as `account`: ASCII letters, digits and
     /// `_`. Two event enums never share a category.
     const CATEGORY: &'static str;
+
+    /// What stored event types that the enum no longer has are today. None, unless this says so.
+    ///
+    /// ```
+    /// use std::sync::LazyLock;
+    ///
+    /// use cqrs_core::{Event, Upcasts};
+    /// use serde::{Deserialize, Serialize};
+    /// use serde_json::json;
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// enum AccountEvent {
+    ///     #[serde(rename = "Deposited.2")]
+    ///     Deposited { amount: u64, currency: String },
+    /// }
+    ///
+    /// static UPCASTS: LazyLock<Upcasts> = LazyLock::new(|| {
+    ///     Upcasts::new().change("Deposited", "Deposited.2", |mut data| {
+    ///         data["currency"] = json!("EUR");
+    ///         Ok(data)
+    ///     })
+    /// });
+    ///
+    /// impl Event for AccountEvent {
+    ///     const CATEGORY: &'static str = "account";
+    ///
+    ///     fn upcasts() -> Option<&'static Upcasts> {
+    ///         Some(&UPCASTS)
+    ///     }
+    /// }
+    /// ```
+    fn upcasts() -> Option<&'static Upcasts> {
+        None
+    }
 }
 
 /// The events that a subscriber wants to see: one aggregate's, or a union of several made with
@@ -28,12 +62,13 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     /// Which events of the log belong to the set.
     fn filter() -> EventFilter;
 
-    /// Decodes one event that passes the filter.
+    /// Decodes one event that passes the filter, and adds it to `events`: one, unless an upcast makes it several,
+    /// or none.
     ///
     /// # Errors
     ///
     /// When the stored type or data is not what the Rust type says. It is never skipped.
-    fn decode(event: &RecordedEvent) -> Result<Self, CodecError>;
+    fn decode(event: &RecordedEvent, events: &mut Vec<Self>) -> Result<(), CodecError>;
 }
 
 impl<E: Event> EventSet for E {
@@ -41,9 +76,31 @@ impl<E: Event> EventSet for E {
         EventFilter::category(E::CATEGORY)
     }
 
-    fn decode(event: &RecordedEvent) -> Result<Self, CodecError> {
-        decode(&event.event_type, &event.data)
+    fn decode(event: &RecordedEvent, events: &mut Vec<Self>) -> Result<(), CodecError> {
+        decode_stored(&event.event_type, &event.data, events)
     }
+}
+
+/// Decodes what is stored of one event, of today or of former days, and adds it to `events`: one, unless an
+/// [upcast](Event::upcasts) makes it several, or none.
+///
+/// # Errors
+///
+/// When the upcasts fail, there is no such variant, or the fields are not the variant's.
+pub fn decode_stored<E: Event>(
+    event_type: &str,
+    data: &Json,
+    events: &mut Vec<E>,
+) -> Result<(), CodecError> {
+    match E::upcasts().filter(|upcasts| upcasts.concerns(event_type)) {
+        None => events.push(decode(event_type, data)?),
+        Some(upcasts) => {
+            for (event_type, data) in upcasts.upcast(event_type, data)? {
+                events.push(decode(&event_type, &data)?);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Declares a union of several aggregates' events, for a projection or a process manager.
@@ -78,10 +135,16 @@ macro_rules! event_set {
                 $crate::EventFilter::categories_of([$(<$event as $crate::Event>::CATEGORY),+])
             }
 
-            fn decode(event: &$crate::RecordedEvent) -> ::std::result::Result<Self, $crate::CodecError> {
+            fn decode(
+                event: &$crate::RecordedEvent,
+                events: &mut ::std::vec::Vec<Self>,
+            ) -> ::std::result::Result<(), $crate::CodecError> {
                 let category = event.stream.category();
                 $(if category == <$event as $crate::Event>::CATEGORY {
-                    return $crate::decode(&event.event_type, &event.data).map($name::$variant);
+                    let mut own = ::std::vec::Vec::with_capacity(1);
+                    <$event as $crate::EventSet>::decode(event, &mut own)?;
+                    events.extend(own.into_iter().map($name::$variant));
+                    return ::std::result::Result::Ok(());
                 })+
                 ::std::result::Result::Err($crate::CodecError::ForeignCategory {
                     category: category.to_owned(),
@@ -156,30 +219,52 @@ pub struct Undecodable {
 }
 
 impl RecordedEvent {
-    /// Decodes the data.
+    /// Decodes events, in order. Each is one, unless an [upcast](Event::upcasts) makes it several, which share their
+    /// position, version and id, or none.
     ///
     /// # Errors
     ///
     /// [`Undecodable`] names the stream, the version and the type.
-    pub fn decode<S: EventSet>(self) -> Result<RecordedEvent<S>, Undecodable> {
-        match S::decode(&self) {
-            Ok(data) => Ok(RecordedEvent {
-                position: self.position,
-                stream: self.stream,
-                version: self.version,
-                id: self.id,
-                event_type: self.event_type,
-                data,
-                metadata: self.metadata,
-                recorded_at: self.recorded_at,
-            }),
-            Err(source) => Err(Undecodable {
-                stream: self.stream,
-                version: self.version,
-                position: self.position,
-                event_type: self.event_type,
-                source,
-            }),
+    pub fn decode_all<S: EventSet>(
+        events: impl IntoIterator<Item = Self>,
+    ) -> Result<Vec<RecordedEvent<S>>, Undecodable> {
+        let events = events.into_iter();
+        let mut decoded = Vec::with_capacity(events.size_hint().0);
+        let mut parts = Vec::with_capacity(1);
+        for event in events {
+            event.decode_parts(&mut parts)?;
+            let last = parts.pop();
+            decoded.extend(parts.drain(..).map(|part| event.with(part)));
+            decoded.extend(last.map(|part| event.into_decoded(part)));
+        }
+        Ok(decoded)
+    }
+
+    /// Decodes the data, as [`EventSet::decode`] does.
+    pub(crate) fn decode_parts<S: EventSet>(&self, parts: &mut Vec<S>) -> Result<(), Undecodable> {
+        S::decode(self, parts).map_err(|source| Undecodable {
+            stream: self.stream.clone(),
+            version: self.version,
+            position: self.position,
+            event_type: Arc::clone(&self.event_type),
+            source,
+        })
+    }
+
+    fn with<S>(&self, data: S) -> RecordedEvent<S> {
+        self.clone().into_decoded(data)
+    }
+
+    fn into_decoded<S>(self, data: S) -> RecordedEvent<S> {
+        RecordedEvent {
+            position: self.position,
+            stream: self.stream,
+            version: self.version,
+            id: self.id,
+            event_type: self.event_type,
+            data,
+            metadata: self.metadata,
+            recorded_at: self.recorded_at,
         }
     }
 }

@@ -162,17 +162,20 @@ mod snapshot;
 mod store;
 mod stream;
 mod subscribe;
+mod upcast;
 
-pub use aggregate::{Aggregate, Handle};
+pub use aggregate::{Aggregate, Handle, Lifespan};
 pub use app::{App, AppBuilder, StartError};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use codec::{CodecError, decode, encode};
 pub use command::{BoxCommand, Command};
 pub use dispatch::{
-    Consistency, Dispatch, DispatchError, DispatchOptions, Dispatchable, Dispatched, Rejection,
+    CommandFailure, CommandView, Consistency, Dispatch, DispatchError, DispatchOptions, Dispatchable,
+    Dispatched, FailureKind, LogCommands, MeasureCommands, Middleware, Rejection, ReturningEvents,
+    ReturningState,
 };
 pub use error::{BoxError, describe};
-pub use event::{Event, EventSet, Metadata, NewEvent, RecordedEvent, Undecodable};
+pub use event::{Event, EventSet, Metadata, NewEvent, RecordedEvent, Undecodable, decode_stored};
 pub use id::{CausationId, CommandId, CorrelationId, EventId, IdSource, RandomIds};
 pub use json::Json;
 #[doc(hidden)]
@@ -191,3 +194,4 @@ pub use stream::{ExpectedVersion, InvalidStreamId, MAX_STREAM_ID_BYTES, Position
 pub use subscribe::{
     Projection, ReadModel, SubscribeOptions, SubscriberKind, SubscriberState, SubscriberStatus,
 };
+pub use upcast::Upcasts;

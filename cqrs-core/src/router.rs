@@ -45,7 +45,7 @@ impl<C: Command> Route for RouteOf<C> {
         let command: C = data
             .decode()
             .map_err(|source| DispatchError::Malformed { name: C::NAME.to_owned(), source })?;
-        let reply = dispatcher.dispatch(command, envelope, wait).await;
+        let reply = dispatcher.dispatch(command, envelope, None, wait).await;
         reply.map_err(|error| error.map_rejection(|rejection| Rejection(rejection.into())))
     }
 }

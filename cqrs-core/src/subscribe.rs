@@ -6,8 +6,8 @@ mod status;
 
 use std::time::Duration;
 
+pub(crate) use projection::ProjectionWorker;
 pub use projection::{Projection, ReadModel};
-pub(crate) use projection::{ProjectionWorker, decode_page};
 pub(crate) use run::{Runner, Worker};
 pub(crate) use status::Reporter;
 pub use status::{SubscriberKind, SubscriberState, SubscriberStatus};

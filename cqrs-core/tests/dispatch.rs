@@ -354,3 +354,41 @@ async fn an_id_that_is_no_stream_key_is_refused_before_anything_else() {
         assert!(matches!(error, DispatchError::Invalid(_)), "{error:?}");
     }
 }
+
+/// Reading a stream fails for those who wait for it, and for nobody who comes later.
+#[tokio::test]
+async fn a_stream_that_cannot_be_read_fails_those_who_wait_and_is_read_again() {
+    let (store, app) = faulty().await;
+    store.inject(Operation::ReadStream, [Fault::Fail]);
+    let all =
+        join_all([app.dispatch(add("a", 1)), app.dispatch(add("a", 2))].map(IntoFuture::into_future)).await;
+    assert!(all.iter().all(|one| matches!(one, Err(DispatchError::Store(_)))), "{all:?}");
+    assert_eq!(app.dispatch(add("a", 3)).await.unwrap().version, Version::new(1));
+}
+
+/// Whoever was accepted before the end is answered, whatever the store does meanwhile.
+#[tokio::test]
+async fn shutdown_under_load_on_a_failing_store_answers_everybody() {
+    let (store, app) = faulty().await;
+    app.dispatch(add("pot 0", 1)).await.unwrap();
+    store.inject(Operation::Append, [Fault::Fail, Fault::LoseAnswer, Fault::Panic]);
+    let clients = (0..400).map(|number| {
+        let app = app.clone();
+        tokio::spawn(async move { app.dispatch(add(&format!("pot {}", number % 20), 1)).await })
+    });
+    let clients: Vec<_> = clients.collect();
+    tokio::task::yield_now().await;
+    app.shutdown().await;
+    let (mut accepted, mut refused) = (1, 0);
+    for client in clients {
+        match client.await.unwrap() {
+            Ok(_) => accepted += 1,
+            Err(DispatchError::ShuttingDown) => refused += 1,
+            Err(DispatchError::Store(_) | DispatchError::OutcomeUnknown { .. }) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert!(refused < 400, "some were accepted before the end");
+    let log = store.inner().read_log(Position::ZERO, &EventFilter::all(), 1_000).await.unwrap();
+    assert!(log.events.len() >= accepted, "what was acknowledged is there");
+}

@@ -11,6 +11,7 @@ use cqrs_core::*;
 use cqrs_memory::MemoryStore;
 use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 async fn app(store: impl Store) -> App {
     let mut options = ProcessOptions::default();
@@ -147,20 +148,35 @@ impl ProcessManager for Watchdog {
     }
 }
 
-/// A clock that stands where it is put.
+/// A clock that stands where it is put, in microseconds.
 #[derive(Clone)]
-struct Hand(Arc<std::sync::atomic::AtomicI64>);
+struct Hand(Arc<watch::Sender<i64>>);
 
+impl Hand {
+    fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+
+    fn put(&self, seconds: i64) {
+        self.0.send_replace(seconds * 1_000_000);
+    }
+}
+
+#[async_trait::async_trait]
 impl Clock for Hand {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(std::sync::atomic::Ordering::SeqCst))
+        Timestamp::from_micros(*self.0.borrow())
+    }
+
+    async fn wait_until(&self, moment: Timestamp) {
+        self.0.subscribe().wait_for(|now| *now >= moment.as_micros()).await.unwrap();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_fires_when_it_is_due_also_after_a_restart_and_not_after_the_end() {
     let store = MemoryStore::new();
-    let clock = Hand(Arc::default());
+    let clock = Hand::new();
     let start = || async {
         let builder = App::builder(store.clone()).router(router()).clock(clock.clone());
         builder.process_manager::<Watchdog>().start().await.unwrap()
@@ -171,13 +187,31 @@ async fn a_deadline_fires_when_it_is_due_also_after_a_restart_and_not_after_the_
     first.dispatch(carry("a", "b", 1, "t2")).await.unwrap();
     first.dispatch(Arrive { pot: "b".into(), amount: 1, via: "t2".into() }).await.unwrap();
     assert_eq!(first.settle().await.unwrap(), Consistency::Reached);
-    clock.0.store(59_000_000, std::sync::atomic::Ordering::SeqCst);
+    clock.put(59);
     assert_eq!(first.settle().await.unwrap(), Consistency::Reached);
     assert_eq!(types(&store, "a").await, ["Added", "Moved", "Moved"]);
     drop(first);
-    clock.0.store(60_000_000, std::sync::atomic::Ordering::SeqCst);
+    clock.put(60);
     let second = start().await;
     assert_eq!(second.settle().await.unwrap(), Consistency::Reached);
     assert_eq!(types(&store, "a").await, ["Added", "Moved", "Moved", "Returned"]);
     assert_eq!(store.next_due(Timestamp::from_micros(0)).await.unwrap(), None);
+}
+
+/// The outbox slept by the machine's clock once, whatever the application's clock said, and found at its next
+/// look, half a second later, what was due.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_fires_at_once_when_the_clock_comes_to_it() {
+    let store = MemoryStore::new();
+    let clock = Hand::new();
+    let builder = App::builder(store.clone()).router(router()).clock(clock.clone());
+    let app = builder.process_manager::<Watchdog>().start().await.unwrap();
+    app.dispatch(add("a", 5)).await.unwrap();
+    app.dispatch(carry("a", "b", 1, "t1")).await.unwrap();
+    assert_eq!(app.settle().await.unwrap(), Consistency::Reached);
+    let begin = tokio::time::Instant::now();
+    clock.put(60);
+    assert_eq!(app.settle().await.unwrap(), Consistency::Reached);
+    assert_eq!(types(&store, "a").await, ["Added", "Moved", "Returned"]);
+    assert_eq!(begin.elapsed(), Duration::ZERO, "tokio's clock moves when nobody has anything to do");
 }

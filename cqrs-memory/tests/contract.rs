@@ -23,4 +23,11 @@ impl StoreFactory for Factory {
     }
 }
 
-cqrs_testing::store_contract!(Factory, lacks { restart: "the data ends with the process" });
+cqrs_testing::store_contract!(
+    Factory,
+    lacks {
+        restart: "the data ends with the process",
+        damage: "events are kept as values, which nothing can spoil",
+    }
+);
+cqrs_testing::store_model!(Factory, lacks { restart: "the data ends with the process" });

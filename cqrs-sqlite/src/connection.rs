@@ -138,7 +138,7 @@ impl Database {
     /// Waits for who writes, copies the WAL into the file, and closes all connections.
     pub(crate) async fn close(&self) {
         let _gate = Arc::clone(&self.gate).lock_owned().await;
-        self.readers.close().await;
+        self.readers.close(self.busy_timeout).await;
         self.projections.close().await;
         // The application may sit on a connection for as long as it likes; closing does not.
         let _ = tokio::time::timeout(self.busy_timeout, self.queries.close()).await;
@@ -280,8 +280,9 @@ impl Readers {
         Ok(rows)
     }
 
-    async fn close(&self) {
-        let all = self.permits.acquire_many(self.count).await;
+    /// Waits for those who read, but not for ever: somebody may hold a read that he does not poll.
+    async fn close(&self, patience: Duration) {
+        let all = tokio::time::timeout(patience, self.permits.acquire_many(self.count)).await;
         self.permits.close();
         drop(all);
         let idle = std::mem::take(&mut *self.idle());

@@ -148,7 +148,7 @@ impl EventReader {
     pub(crate) fn read(&mut self, row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
         let position: i64 =
             row.try_get(0).map_err(|error| corrupt(format!("a position in the log: {error}")))?;
-        self.unpack(row).map_err(|what| corrupt(format!("event at position {position}: {what}")))
+        self.unpack(row).map_err(|what| corrupt(format!("{} (position {position}): {what}", named(row))))
     }
 
     fn unpack(&mut self, row: &SqliteRow) -> Result<RecordedEvent, String> {
@@ -208,6 +208,15 @@ impl EventReader {
         self.types.insert(number, Arc::clone(&name));
         Ok(name)
     }
+}
+
+/// Names an event by what can be read of its row.
+fn named(row: &SqliteRow) -> String {
+    let text = |index| row.try_get::<Option<String>, _>(index).ok().flatten();
+    let event_type = text(6).map_or_else(|| "an event".to_owned(), |name| format!("event {name:?}"));
+    let version = row.try_get::<i64, _>(1).map_or_else(|_| "?".to_owned(), |version| version.to_string());
+    let stream = text(4).unwrap_or_else(|| "without a name".to_owned());
+    format!("{event_type} at version {version} of stream {stream}")
 }
 
 fn column(name: &str) -> impl Fn(sqlx::Error) -> String {

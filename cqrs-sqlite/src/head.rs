@@ -1,5 +1,6 @@
 //! Waiting for the log to grow, whoever writes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cqrs_core::{Position, StoreError};
@@ -47,8 +48,8 @@ impl Head {
     /// Waits until the head lies beyond `after`. What this process commits is told; what others commit is
     /// found by looking, one waiter for all of them.
     pub(crate) async fn wait_beyond(
-        &self,
-        database: &Database,
+        self: &Arc<Self>,
+        database: &Arc<Database>,
         after: Position,
     ) -> Result<Position, StoreError> {
         let mut known = self.known.subscribe();
@@ -58,7 +59,14 @@ impl Head {
             match told.map(|known| known.map(|known| *known)) {
                 Ok(Ok(Known { closed: false, head })) => return Ok(head),
                 Ok(_) => return Err(StoreError::Closed),
-                Err(_) => pause = self.look(database).await?,
+                Err(_) => {
+                    // On a task of its own: whoever holds this future and does not poll it must neither keep others
+                    // from looking nor keep the store from closing.
+                    let (head, database) = (Arc::clone(self), Arc::clone(database));
+                    let looked = tokio::spawn(async move { head.look(&database).await }).await;
+                    // A task is given up only when the runtime ends.
+                    pause = looked.unwrap_or(Err(StoreError::Closed))?;
+                }
             }
         }
     }

@@ -91,7 +91,7 @@ impl EventStore for SqliteStore {
     }
 
     async fn wait_beyond(&self, after: Position) -> Result<Position, StoreError> {
-        self.0.head.wait_beyond(self.database(), after).await
+        self.0.head.wait_beyond(&self.0.database, after).await
     }
 
     /// Ends everything that uses the file through this store, its read models too. All of it is in the main

@@ -1,12 +1,15 @@
 //! The contract of a store, on the store in a SQLite file.
 #![expect(clippy::expect_used, reason = "clippy lets only the tests themselves expect")]
 
+mod common;
+
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use cqrs_core::EventStore;
+use cqrs_core::{EventStore, Position};
 use cqrs_sqlite::SqliteStore;
 use cqrs_testing::StoreFactory;
+use sqlx::Executor;
 use tempfile::TempDir;
 
 /// Makes stores in directories that go away with it.
@@ -34,6 +37,15 @@ impl StoreFactory for Factory {
         drop(store);
         SqliteStore::open(path).await.expect("the same file")
     }
+
+    async fn damage(&self, store: &SqliteStore, position: Position) {
+        let mut outsider = common::outsider(store.path()).await;
+        outsider.execute("DROP TRIGGER events_are_not_updated").await.expect("the trigger");
+        let spoil = sqlx::query("UPDATE events SET data = '{' WHERE position = ?");
+        let done = spoil.bind(position.as_u64() as i64).execute(&mut outsider).await.expect("the event");
+        assert_eq!(done.rows_affected(), 1, "there is an event to spoil");
+    }
 }
 
 cqrs_testing::store_contract!(Factory::default());
+cqrs_testing::store_model!(Factory::default());

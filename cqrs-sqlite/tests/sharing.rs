@@ -149,6 +149,25 @@ async fn a_waiter_learns_of_this_stores_writes_without_looking_and_of_its_end() 
     assert!(matches!(store.wait_beyond(Position::ZERO).await, Err(StoreError::Closed)));
 }
 
+/// Whoever waits looks into the file now and then. A wait that was polled once and then put aside, as `select!` in a loop
+/// does, sat on a connection in the middle of a look, and closing waited for it for ever.
+#[tokio::test]
+async fn a_store_closes_while_somebody_waits_and_is_not_polled() {
+    let (_directory, path) = place();
+    let options = SqliteOptions::new().busy_timeout(Duration::from_secs(3600));
+    // Some number of polls leaves it in the middle of a look.
+    for polls in 1..40 {
+        let store = SqliteStore::open_with(&path, options.clone()).await.unwrap();
+        let mut wait = Box::pin(store.wait_beyond(Position::ZERO));
+        for _ in 0..polls {
+            assert!(futures::poll!(&mut wait).is_pending());
+            store.head().await.unwrap();
+        }
+        store.close().await;
+        assert!(matches!(wait.await, Err(StoreError::Closed)));
+    }
+}
+
 /// Gives up after it was polled so many times.
 struct GivesUp<F>(Pin<Box<F>>, usize);
 

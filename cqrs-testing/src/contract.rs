@@ -4,7 +4,7 @@
 //! wanted and what was found. [`rules!`](crate::rules) is the list of all rules, by family; tests, documentation
 //! and the proofs of the rules are made from it.
 
-mod build;
+pub(crate) mod build;
 mod build_step;
 mod look;
 mod violation;
@@ -13,6 +13,7 @@ pub mod append;
 pub mod batch;
 pub mod chain;
 pub mod checkpoint;
+pub mod damage;
 pub mod expected;
 pub mod instances;
 pub mod limits;
@@ -34,7 +35,7 @@ pub mod waiting;
 pub mod width;
 
 use async_trait::async_trait;
-use cqrs_core::Store;
+use cqrs_core::{Position, Store};
 
 pub use violation::{Verdict, Violation};
 
@@ -54,6 +55,16 @@ pub trait StoreFactory: Send + Sync + 'static {
     /// Closes a store and opens the same data again, as after a restart of the process. A backend whose data
     /// ends with the process lacks the family `restart`, see [`store_contract!`](crate::store_contract).
     async fn reopen(&self, store: Self::Store) -> Self::Store;
+
+    /// Spoils what is kept of the event at a position, as a faulty disk or another program would, so that it cannot
+    /// be read any more. A backend that has no way to do so lacks the family `damage`.
+    ///
+    /// # Panics
+    ///
+    /// Always, unless a factory does it.
+    async fn damage(&self, _store: &Self::Store, _position: Position) {
+        panic!("this factory spoils no events: give it a `damage`, or lack the family `damage`");
+    }
 }
 
 /// Calls a macro with the list of all rules, by family.
@@ -176,6 +187,12 @@ macro_rules! rules {
                 times_come_back_to_the_microsecond
                 stream_names_come_back
             }
+            damage {
+                a_spoiled_event_fails_every_read_that_has_it
+                a_spoiled_event_is_named
+                a_spoiled_event_leaves_the_others_readable
+                a_spoiled_event_still_counts
+            }
             limits {
                 an_event_has_a_largest_size
                 an_event_type_has_its_limits
@@ -280,7 +297,7 @@ macro_rules! rules {
 /// Makes a named test for each rule of the contract.
 ///
 /// A backend that cannot have what a family is about says so: the tests of that family are there, and are
-/// ignored for the reason given. Only `restart` and `others` can be lacked; who lacks `restart` lacks
+/// ignored for the reason given. Only `restart`, `others` and `damage` can be lacked; who lacks `restart` lacks
 /// `process_restart` too.
 ///
 /// ```ignore
@@ -305,6 +322,9 @@ macro_rules! store_contract {
     (@family others $factory:expr, { others $why:literal $($rest:tt)* } $rules:tt) => {
         $crate::store_contract!(@rules others $factory, [ignore = $why] $rules);
     };
+    (@family damage $factory:expr, { damage $why:literal $($rest:tt)* } $rules:tt) => {
+        $crate::store_contract!(@rules damage $factory, [ignore = $why] $rules);
+    };
     (@family $family:ident $factory:expr, { $lacked:ident $why:literal $($rest:tt)* } $rules:tt) => {
         $crate::store_contract!(@family $family $factory, { $($rest)* } $rules);
     };
@@ -322,6 +342,7 @@ macro_rules! store_contract {
     };
     (@lackable restart) => {};
     (@lackable others) => {};
+    (@lackable damage) => {};
     (@lackable $family:ident) => {
         ::std::compile_error!(concat!("no store may lack the family `", stringify!($family), "`"));
     };

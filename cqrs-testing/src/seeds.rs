@@ -53,7 +53,8 @@ fn run(test: impl Future<Output = ()>) {
     runtime.block_on(test);
 }
 
-fn number(variable: &str) -> Option<u64> {
+/// The number in an environment variable, if that is set.
+pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
     match text.parse() {
         Ok(number) => Some(number),

@@ -6,10 +6,11 @@ mod file;
 mod problem;
 mod variants;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use cqrs_core::{Command, Event, Json, ProcessManager, decode, describe, encode};
+use cqrs_core::{Command, Event, Json, ProcessManager, decode_stored, describe, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -181,9 +182,17 @@ fn read_event<E: Event>(event_type: &str, data: &Json) -> Result<(String, Json),
         Some(cause) => cause.to_string(),
         None => error.to_string(),
     };
-    let event: E = decode(event_type, data).map_err(cause)?;
-    let (event_type, data) = encode(&event).map_err(cause)?;
-    Ok((event_type.to_owned(), data))
+    let mut events = Vec::<E>::new();
+    decode_stored(event_type, data, &mut events).map_err(cause)?;
+    let mut encoded = events.iter().map(encode).collect::<Result<Vec<_>, _>>().map_err(cause)?;
+    match (encoded.pop(), encoded.is_empty()) {
+        (Some((event_type, data)), true) => Ok((event_type.to_owned(), data)),
+        (last, _) => {
+            // What an upcast makes several, or none: a list, each with its name.
+            let all: Vec<_> = encoded.into_iter().chain(last).map(|part| BTreeMap::from([part])).collect();
+            Ok((String::new(), Json::of(&all).map_err(|error| error.to_string())?))
+        }
+    }
 }
 
 fn read_value<T: Serialize + DeserializeOwned>(name: &str, json: &Json) -> Result<(String, Json), String> {

@@ -35,7 +35,7 @@ impl StoreFactory for Sound {
 
 mod sound {
     use super::Sound;
-    cqrs_testing::store_contract!(Sound);
+    cqrs_testing::store_contract!(Sound, lacks { damage: "the store in memory has none" });
 }
 
 fn faulty(faults: Faults) -> FaultyStore<MemoryStore> {

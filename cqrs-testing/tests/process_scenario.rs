@@ -166,20 +166,20 @@ fn a_scenario_goes_on_with_what_has_happened() {
         .and([seen("1"), seen("1")])
         .when(seen("1"))
         .then([Outgoing::command(announce("1", 2)).after(DAY / 2)])
-        .running(["1"])
+        .running(&["1"])
         .when(arrived("1"))
         .then_nothing()
-        .running::<&str>([]);
+        .running(&[]);
 }
 
 #[test]
 fn what_starts_concerns_and_ends_an_instance_is_what_an_application_has() {
-    Scenario::given([seen("1")]).running::<&str>([]);
-    Scenario::given([arrived("1"), sent("1")]).running(["1"]);
+    Scenario::given([seen("1")]).running(&[]);
+    Scenario::given([arrived("1"), sent("1")]).running(&["1"]);
     let again = Scenario::given([sent("1"), seen("1")]).when(sent("1"));
-    again.then([Outgoing::command(announce("1", 1)), late()]).running(["1"]);
+    again.then([Outgoing::command(announce("1", 1)), late()]).running(&["1"]);
     let ended = Scenario::given([sent("1"), arrived("1"), sent("2")]);
-    ended.when(sent("1")).then_nothing().when(seen("1")).then_nothing().running(["2"]);
+    ended.when(sent("1")).then_nothing().when(seen("1")).then_nothing().running(&["2"]);
     Scenario::new().when(Weighed).then_nothing();
 }
 
@@ -304,7 +304,7 @@ fn another_answer_to_a_refusal_fails() {
 
 #[test]
 fn other_instances_fail() {
-    let said = says(|| Scenario::given([sent("1"), sent("2"), arrived("1")]).running(["1"]));
+    let said = says(|| Scenario::given([sent("1"), sent("2"), arrived("1")]).running(&["1"]));
     assert!(said.ends_with("other instances are running (- expected, + running):\n- 1\n+ 2\n"), "{said}");
 }
 
@@ -418,7 +418,7 @@ impl ProcessManager for Closing {
 fn events_of_several_categories_and_streams_reach_all_instances_that_they_concern() {
     let both = ProcessScenario::<Closing>::given([sent("1"), sent("2")]).in_stream("north");
     let both = both.when(StationEvent::Closed).then([search("north"), search("north")]);
-    both.and([arrived("2")]).and([StationEvent::Closed]).running(["1"]);
+    both.and([arrived("2")]).and([StationEvent::Closed]).running(&["1"]);
 }
 
 #[test]

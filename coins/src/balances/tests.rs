@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
 use cqrs_core::{EventId, Metadata, Position, Timestamp, Version};
+use cqrs_sqlite::SqliteReadModel;
+use cqrs_testing::ProjectionScenario;
 use proptest::prelude::*;
 use sqlx::{Connection, Row};
 use uuid::Uuid;
@@ -61,21 +63,23 @@ async fn rows(connection: &mut SqliteConnection) -> Rows {
         .collect()
 }
 
+/// On files, and with a setup before each event, as at a start.
 #[tokio::test]
-async fn a_batch_may_take_more_than_it_gives_when_the_account_has_it() {
-    let mut connection = table().await;
-    project(&mut connection, &[mined("me", 190), mined("me", 443)]).await.unwrap();
-    // The row that this batch alone would insert has a balance of -2.
-    project(&mut connection, &[sent("me", 2)]).await.unwrap();
-    assert_eq!(rows(&mut connection).await["me"], (0, 2, 2, 0, Some("443".into())));
-}
-
-#[tokio::test]
-async fn a_setup_that_runs_again_keeps_everything() {
-    let mut connection = table().await;
-    project(&mut connection, &[mined("me", u64::MAX)]).await.unwrap();
-    AccountBalances.setup(&mut connection).await.unwrap();
-    assert_eq!(rows(&mut connection).await["me"], (1, 1, 0, 0, Some("18446744073709551615".into())));
+async fn however_the_log_is_cut_an_account_may_give_what_it_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = || directory.path().join(Uuid::now_v7().to_string());
+    // The row that a batch of the sending alone would insert has a balance of -2.
+    ProjectionScenario::new(AccountBalances)
+        .given([mined("me", 190), mined("me", u64::MAX), sent("me", 2), received("you", 1)])
+        .on(
+            async || SqliteReadModel::open(file()).await.unwrap(),
+            async |model| rows(&mut model.reader().acquire().await.unwrap()).await,
+        )
+        .then(Rows::from([
+            ("me".to_owned(), (0, 2, 2, 0, Some(u64::MAX.to_string()))),
+            ("you".to_owned(), (1, 0, 0, 1, None)),
+        ]))
+        .await;
 }
 
 #[tokio::test]

@@ -15,8 +15,8 @@ use crate::dispatch::Dispatcher;
 use crate::process::{ErasedProcess, Outbox, ProcessOf, ProcessWorker};
 use crate::subscribe::{ProjectionWorker, Reporter, Runner};
 use crate::{
-    BoxError, Clock, DispatchOptions, IdSource, ProcessManager, ProcessOptions, Projection, RandomIds,
-    ReadModel, Router, Store, SubscribeOptions, SubscriberKind, SystemClock,
+    BoxError, Clock, DispatchOptions, IdSource, Middleware, ProcessManager, ProcessOptions, Projection,
+    RandomIds, ReadModel, Router, Store, SubscribeOptions, SubscriberKind, SystemClock,
 };
 
 /// An application in the making. See [`App::builder`].
@@ -29,6 +29,7 @@ pub struct AppBuilder {
     dispatch: DispatchOptions,
     subscribe: SubscribeOptions,
     process: ProcessOptions,
+    middleware: Vec<Arc<dyn Middleware>>,
     subscribers: Vec<Registration>,
 }
 
@@ -85,6 +86,7 @@ impl AppBuilder {
             dispatch: DispatchOptions::default(),
             subscribe: SubscribeOptions::default(),
             process: ProcessOptions::default(),
+            middleware: Vec::new(),
             subscribers: Vec::new(),
         }
     }
@@ -134,6 +136,12 @@ impl AppBuilder {
                 Arc::new(ProcessOf::<P> { store, router, process: PhantomData })
             })),
         });
+        self
+    }
+
+    /// Puts middleware around every dispatch, within what was added before it.
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.middleware.push(Arc::new(middleware));
         self
     }
 
@@ -202,7 +210,13 @@ impl AppBuilder {
             wake: Arc::new(Notify::new()),
             stop: stopped,
         };
-        let dispatcher = Dispatcher::start(Arc::clone(&self.store), self.clock, self.ids, self.dispatch);
+        let dispatcher = Dispatcher::start(
+            Arc::clone(&self.store),
+            self.clock,
+            self.ids,
+            self.dispatch,
+            self.middleware.into(),
+        );
         let mut subscribers = Vec::new();
         let mut tasks = Vec::new();
         let mut processes = HashMap::new();

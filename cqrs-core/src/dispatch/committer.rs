@@ -16,11 +16,18 @@ use crate::{Append, AppendError, Appended, EventStore, StoreError};
 /// What the store made of each append that is still to be told about, in their order.
 pub(super) type Answers<'a> = Result<&'a mut vec::IntoIter<Result<Appended, AppendError>>, Arc<StoreError>>;
 
+/// A turn whose appends are in the batch.
+struct Begun {
+    /// How many appends.
+    count: usize,
+    ready: Arc<dyn Ready>,
+    turn: Box<dyn InFlight>,
+}
+
 /// The turns of one commit.
 #[derive(Default)]
 struct Batch {
-    /// Each with the number of its appends.
-    turns: Vec<(usize, Arc<dyn Ready>, Box<dyn InFlight>)>,
+    turns: Vec<Begun>,
     appends: Vec<Append>,
     events: usize,
     bytes: usize,
@@ -34,12 +41,16 @@ pub(super) async fn run(
 ) {
     // Those whose last turn is over and who have further commands. They go first.
     let mut again = VecDeque::new();
+    let mut answered = 0;
     loop {
         if again.is_empty() {
             let Some(first) = waiting.recv().await else { return };
             again.push_back(first);
         }
-        gather(&queue).await;
+        // Whoever was alone in the last commit is likely to be alone again, and is not made to wait.
+        if answered > 1 {
+            gather(&queue).await;
+        }
         let mut batch = Batch::default();
         while batch.events < core.options.max_batch_events && batch.bytes < core.options.max_batch_bytes {
             let Some(next) = again.pop_front().or_else(|| waiting.try_recv().ok()) else { break };
@@ -48,6 +59,7 @@ pub(super) async fn run(
         if batch.turns.is_empty() {
             continue;
         }
+        answered = batch.appends.len();
         let answers = append(&*core.store, std::mem::take(&mut batch.appends)).await;
         tracing::debug!(turns = batch.turns.len(), batch.events, ok = answers.is_ok(), "committed a batch");
         batch.conclude(answers, &core, &queue, &mut again);
@@ -66,7 +78,7 @@ impl Batch {
                         append.writes.iter().map(|write| write.events.len()).sum::<usize>().max(1);
                     self.bytes += append.weight();
                 }
-                self.turns.push((self.appends.len() - before, ready, turn));
+                self.turns.push(Begun { count: self.appends.len() - before, ready, turn });
             }
             // One without a state comes back when it has read it.
             Ok(None) => {}
@@ -88,7 +100,7 @@ impl Batch {
     ) {
         let mut answers = answers.map(Vec::into_iter);
         let mut left = answers.as_ref().map_or(0, ExactSizeIterator::len);
-        for (count, ready, turn) in self.turns {
+        for Begun { count, ready, turn } in self.turns {
             let own = answers.as_mut().map_err(|error| Arc::clone(error));
             let concluded = catch_unwind(AssertUnwindSafe(|| turn.conclude(own, core, queue)));
             // Whoever panicked half-way leaves answers behind that are nobody else's.
@@ -120,14 +132,18 @@ fn panicked(ready: &dyn Ready, panic: &(dyn std::any::Any + Send)) {
 /// Lets those who were answered after the last commit come back before the next one begins.
 ///
 /// As long as the number of commands that wait grows from one round of the scheduler to the next, more are on
-/// their way; without callers it costs two rounds of nothing. A commit that is large already is not made larger
-/// by waiting.
+/// their way.
 async fn gather(queue: &ReadyQueue) {
     /// Enough for thousands of callers to come back, too few for a queue that never rests to starve itself.
     const ROUNDS: usize = 32;
+    /// From here on a commit costs what its events cost; who comes later is decided while it runs.
+    const LARGE: usize = 512;
     let mut still = 0;
     for _ in 0..ROUNDS {
         let before = queue.commands();
+        if before >= LARGE {
+            return;
+        }
         tokio::task::yield_now().await;
         still = if queue.commands() > before { 0 } else { still + 1 };
         if still == 2 {

@@ -7,10 +7,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
-use super::job::{CommandJob, Rejected};
+use super::job::{CommandJob, Observer, Rejected};
 use super::live::LiveSet;
+use super::middleware::{Stack, Watch};
 use super::ready::ReadyQueue;
-use super::{DispatchError, DispatchOptions, Envelope, Reply, turn};
+use super::{DispatchError, DispatchOptions, Envelope, Reply, expiry, turn};
 use crate::{Aggregate, Clock, Command, IdSource, Store, StoreError};
 
 /// How many snapshots are made at a time: enough to keep up, few enough to hold up no commit for long.
@@ -22,6 +23,7 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) options: DispatchOptions,
+    pub(super) middleware: Stack,
     /// Bounds the snapshots that are being made.
     pub(super) snapshots: Arc<Semaphore>,
 }
@@ -43,9 +45,10 @@ impl Dispatcher {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
         options: DispatchOptions,
+        middleware: Stack,
     ) -> Self {
         let snapshots = Arc::new(Semaphore::new(SNAPSHOTS as usize));
-        let core = Arc::new(Core { store, clock, ids, options, snapshots });
+        let core = Arc::new(Core { store, clock, ids, options, middleware, snapshots });
         Self {
             queue: Arc::new(ReadyQueue::start(Arc::clone(&core))),
             core,
@@ -64,7 +67,8 @@ impl Dispatcher {
     async fn accept<C: Command>(
         &self,
         command: C,
-        envelope: Envelope,
+        mut envelope: Envelope,
+        observer: Option<Observer<C::Aggregate>>,
         wait: bool,
     ) -> Result<oneshot::Receiver<Reply<C>>, DispatchError<Rejected<C>>> {
         const { turn::check_category::<C::Aggregate>() };
@@ -73,9 +77,16 @@ impl Dispatcher {
         if self.closing.load(Ordering::Acquire) {
             return Err(DispatchError::ShuttingDown);
         }
-        let permit = self.permit(wait).await?;
+        let watch = Watch::begin(&self.core.middleware, &command, &mut envelope, &stream).await?;
         let (reply, answer) = oneshot::channel();
-        let job = CommandJob { command, envelope, rejection: None, reply, _permit: permit };
+        let mut job = CommandJob::new(command, envelope, observer, watch, reply);
+        match self.permit(wait).await {
+            Ok(permit) => job.hold(permit),
+            Err(error) => {
+                job.answer(Err(error));
+                return Ok(answer);
+            }
+        }
         self.queue.arrived(1);
         if let Some(live) = self.live_set::<C::Aggregate>().enqueue(stream, Box::new(job)) {
             self.queue.push(live);
@@ -88,12 +99,13 @@ impl Dispatcher {
         &self,
         command: C,
         envelope: Envelope,
+        observer: Option<Observer<C::Aggregate>>,
         wait: bool,
     ) -> Reply<C> {
         let command_id = envelope.command_id;
-        let answer = self.accept(command, envelope, wait).await?;
+        let answer = self.accept(command, envelope, observer, wait).await?;
         answer.await.unwrap_or_else(|_| {
-            // A turn that panicked, or the end of the runtime, drops it before it is answered.
+            // A job answers even when it is dropped, so this is the end of the runtime.
             let source = StoreError::OutcomeUnknown { source: "the turn was dropped".into() };
             Err(DispatchError::OutcomeUnknown { command_id, source: Arc::new(source) })
         })
@@ -124,8 +136,7 @@ impl Dispatcher {
         };
         let set = known.unwrap_or_else(|| {
             let mut sets = self.live_sets.write().unwrap_or_else(PoisonError::into_inner);
-            let new = || Arc::new(LiveSet::<A>::new(self.core.options.live_aggregates)) as _;
-            Arc::clone(sets.entry(key).or_insert_with(new))
+            Arc::clone(sets.entry(key).or_insert_with(|| new_live_set::<A>(&self.core.options)))
         });
         #[expect(clippy::expect_used, reason = "the key is the type of the set's aggregate")]
         set.downcast().expect("a set of this type")
@@ -140,4 +151,11 @@ impl Dispatcher {
         self.in_flight.close();
         let _made = self.core.snapshots.acquire_many(SNAPSHOTS).await;
     }
+}
+
+/// A set of live aggregates, and the task that lets those go that have rested long enough.
+fn new_live_set<A: Aggregate>(options: &DispatchOptions) -> Arc<dyn Any + Send + Sync> {
+    let set = Arc::new(LiveSet::<A>::new(options.live_aggregates, options.live_idle));
+    tokio::spawn(expiry::sweep(Arc::downgrade(&set), Arc::clone(&set.expiry)));
+    set
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Dispatched;
 use crate::{BoxError, CommandId, ExpectedVersion, StoreError, StreamId, Version};
 
 /// Why a command did not take effect, or why nobody knows. `E` is the rejection of its [`Handle`](crate::Handle).
@@ -57,6 +58,17 @@ pub enum DispatchError<E> {
     /// it emits breaks a limit or cannot be written as JSON. Nothing was changed.
     #[error("the command is not valid")]
     Invalid(#[source] BoxError),
+    /// Middleware does not let the command pass. Nothing was changed.
+    #[error("denied")]
+    Denied(#[source] BoxError),
+    /// The command took effect, and what the caller wants returned cannot be read.
+    #[error("the command took effect, and what it was to return cannot be read")]
+    NotReturned {
+        /// What the command came to.
+        dispatched: Dispatched,
+        /// What the store says.
+        source: Arc<StoreError>,
+    },
     /// No aggregate is routed for a command of this name.
     #[error("no route for a command named {name:?}; routed are: {routed}")]
     UnknownCommand {
@@ -76,6 +88,65 @@ pub enum DispatchError<E> {
     /// The application no longer accepts commands. Nothing was changed.
     #[error("the application is shutting down")]
     ShuttingDown,
+}
+
+/// The kinds of [`DispatchError`], for those who count them. Displayed in snake case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// [`DispatchError::Rejected`].
+    Rejected,
+    /// [`DispatchError::Conflict`].
+    Conflict,
+    /// [`DispatchError::Overloaded`].
+    Overloaded,
+    /// [`DispatchError::TimedOut`].
+    TimedOut,
+    /// [`DispatchError::OutcomeUnknown`].
+    OutcomeUnknown,
+    /// [`DispatchError::Store`].
+    Store,
+    /// [`DispatchError::Panicked`].
+    Panicked,
+    /// [`DispatchError::Invalid`].
+    Invalid,
+    /// [`DispatchError::Denied`].
+    Denied,
+    /// [`DispatchError::NotReturned`].
+    NotReturned,
+    /// [`DispatchError::UnknownCommand`].
+    UnknownCommand,
+    /// [`DispatchError::Malformed`].
+    Malformed,
+    /// [`DispatchError::ShuttingDown`].
+    ShuttingDown,
+}
+
+impl FailureKind {
+    /// Its name in snake case, such as `outcome_unknown`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Conflict => "conflict",
+            Self::Overloaded => "overloaded",
+            Self::TimedOut => "timed_out",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Store => "store",
+            Self::Panicked => "panicked",
+            Self::Invalid => "invalid",
+            Self::Denied => "denied",
+            Self::NotReturned => "not_returned",
+            Self::UnknownCommand => "unknown_command",
+            Self::Malformed => "malformed",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+impl std::fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A rejection whose type is not known, from a command that was dispatched by name.
@@ -99,9 +170,30 @@ impl<E> DispatchError<E> {
             Self::Store(source) => DispatchError::Store(source),
             Self::Panicked { message } => DispatchError::Panicked { message },
             Self::Invalid(source) => DispatchError::Invalid(source),
+            Self::Denied(source) => DispatchError::Denied(source),
+            Self::NotReturned { dispatched, source } => DispatchError::NotReturned { dispatched, source },
             Self::UnknownCommand { name, routed } => DispatchError::UnknownCommand { name, routed },
             Self::Malformed { name, source } => DispatchError::Malformed { name, source },
             Self::ShuttingDown => DispatchError::ShuttingDown,
+        }
+    }
+
+    /// Which kind of error it is.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Rejected(_) => FailureKind::Rejected,
+            Self::Conflict { .. } => FailureKind::Conflict,
+            Self::Overloaded { .. } => FailureKind::Overloaded,
+            Self::TimedOut { .. } => FailureKind::TimedOut,
+            Self::OutcomeUnknown { .. } => FailureKind::OutcomeUnknown,
+            Self::Store(_) => FailureKind::Store,
+            Self::Panicked { .. } => FailureKind::Panicked,
+            Self::Invalid(_) => FailureKind::Invalid,
+            Self::Denied(_) => FailureKind::Denied,
+            Self::NotReturned { .. } => FailureKind::NotReturned,
+            Self::UnknownCommand { .. } => FailureKind::UnknownCommand,
+            Self::Malformed { .. } => FailureKind::Malformed,
+            Self::ShuttingDown => FailureKind::ShuttingDown,
         }
     }
 

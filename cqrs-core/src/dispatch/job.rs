@@ -4,7 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::Span;
 
+use super::middleware::Watch;
 use super::{DispatchError, Dispatched, panic_message};
 use crate::{
     BoxError, Command, CommandId, CorrelationId, ExpectedVersion, Handle, Metadata, StoreError, StreamId,
@@ -75,6 +77,8 @@ pub(crate) enum Verdict<E> {
 pub(crate) trait Job<A: crate::Aggregate>: Send {
     fn envelope(&self) -> &Envelope;
     fn decide(&mut self, state: &A) -> Verdict<A::Event>;
+    /// Lets the caller look at the state that has the command's events.
+    fn observe(&mut self, state: &A);
     fn done(self: Box<Self>, outcome: Dispatched);
     /// Answers with the rejection of the last decision.
     fn rejected(self: Box<Self>);
@@ -84,20 +88,65 @@ pub(crate) trait Job<A: crate::Aggregate>: Send {
 pub(crate) type Reply<C> = Result<Dispatched, DispatchError<Rejected<C>>>;
 pub(crate) type Rejected<C> = <<C as Command>::Aggregate as Handle<C>>::Error;
 
+/// What a caller does with the state that has the command's events. It may be called more than once; the last time
+/// counts.
+pub(crate) type Observer<A> = Box<dyn FnMut(&A) + Send>;
+
 /// The job of one command.
 pub(crate) struct CommandJob<C: Command> {
-    pub(crate) command: C,
-    pub(crate) envelope: Envelope,
-    pub(crate) rejection: Option<Rejected<C>>,
-    pub(crate) reply: oneshot::Sender<Reply<C>>,
+    command: C,
+    envelope: Envelope,
+    observer: Option<Observer<C::Aggregate>>,
+    rejection: Option<Rejected<C>>,
+    /// Empty once it is answered.
+    reply: Option<oneshot::Sender<Reply<C>>>,
+    watch: Option<Watch>,
+    /// The caller's span, so that what `handle` logs is found there.
+    span: Span,
     /// Held until the command is answered: what bounds the commands under way.
-    pub(crate) _permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<C: Command> CommandJob<C> {
-    /// Whoever no longer waits for the answer does not get one.
-    fn answer(self, reply: Reply<C>) {
-        let _ = self.reply.send(reply);
+    pub(crate) fn new(
+        command: C,
+        envelope: Envelope,
+        observer: Option<Observer<C::Aggregate>>,
+        watch: Option<Watch>,
+        reply: oneshot::Sender<Reply<C>>,
+    ) -> Self {
+        let (rejection, reply, span) = (None, Some(reply), Span::current());
+        Self { command, envelope, observer, rejection, reply, watch, span, permit: None }
+    }
+
+    /// Gives the job what it holds until it is answered.
+    pub(crate) fn hold(&mut self, permit: OwnedSemaphorePermit) {
+        self.permit = Some(permit);
+    }
+
+    /// Answers, unless that was done. Whoever no longer waits for the answer does not get one.
+    pub(crate) fn answer(&mut self, reply: Reply<C>) {
+        let Some(sender) = self.reply.take() else { return };
+        if let Some(watch) = &self.watch {
+            match &reply {
+                Ok(outcome) => watch.after(&self.command, &self.envelope, outcome),
+                Err(error) => watch.failed(&self.command, &self.envelope, error),
+            }
+        }
+        // What was held is let go first, so that a caller who has been answered finds it free.
+        self.permit = None;
+        let _ = sender.send(reply);
+    }
+}
+
+/// A job that is dropped unanswered was in a turn that panicked, or the runtime has ended.
+impl<C: Command> Drop for CommandJob<C> {
+    fn drop(&mut self) {
+        if self.reply.is_some() {
+            let command_id = self.envelope.command_id;
+            let source = Arc::new(StoreError::OutcomeUnknown { source: "the turn was dropped".into() });
+            self.answer(Err(DispatchError::OutcomeUnknown { command_id, source }));
+        }
     }
 }
 
@@ -108,6 +157,7 @@ impl<C: Command> Job<C::Aggregate> for CommandJob<C> {
 
     fn decide(&mut self, state: &C::Aggregate) -> Verdict<<C::Aggregate as crate::Aggregate>::Event> {
         let command = &self.command;
+        let _within = self.span.enter();
         match catch_unwind(AssertUnwindSafe(|| state.handle(command))) {
             Ok(Ok(events)) => Verdict::Events(events),
             Ok(Err(rejection)) => {
@@ -118,7 +168,14 @@ impl<C: Command> Job<C::Aggregate> for CommandJob<C> {
         }
     }
 
-    fn done(self: Box<Self>, outcome: Dispatched) {
+    fn observe(&mut self, state: &C::Aggregate) {
+        if let Some(observer) = &mut self.observer {
+            // Who panics here has seen nothing, and will look again on a task of its own.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(state)));
+        }
+    }
+
+    fn done(mut self: Box<Self>, outcome: Dispatched) {
         self.answer(Ok(outcome));
     }
 
@@ -129,7 +186,7 @@ impl<C: Command> Job<C::Aggregate> for CommandJob<C> {
         }
     }
 
-    fn failed(self: Box<Self>, failure: Failure) {
+    fn failed(mut self: Box<Self>, failure: Failure) {
         let command_id = self.envelope.command_id;
         self.answer(Err(match failure {
             Failure::Conflict { stream, expected, actual } => {

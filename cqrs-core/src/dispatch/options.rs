@@ -13,6 +13,10 @@ pub struct DispatchOptions {
     pub max_turn_commands: usize,
     /// The most aggregates of one type that stay in memory while nobody uses them. 10,000 by default.
     pub live_aggregates: NonZeroUsize,
+    /// How long an aggregate stays in memory while nobody uses it, unless its
+    /// [`lifespan`](crate::Aggregate::lifespan) says otherwise; `None` is until others need the room. 10 minutes by
+    /// default.
+    pub live_idle: Option<Duration>,
     /// A commit is closed once it has this many events. 4,096 by default.
     pub max_batch_events: usize,
     /// A commit is closed once it has this many bytes of events. 8 MiB by default.
@@ -30,6 +34,7 @@ impl Default for DispatchOptions {
             max_in_flight: 10_000,
             max_turn_commands: 1_024,
             live_aggregates: const { NonZeroUsize::new(10_000).expect("not zero") },
+            live_idle: Some(Duration::from_secs(600)),
             max_batch_events: 4_096,
             max_batch_bytes: 8 << 20,
             max_conflict_retries: 20,

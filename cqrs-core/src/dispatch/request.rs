@@ -48,7 +48,7 @@ impl<C: Command> Dispatchable for C {
     type Rejection = Rejected<C>;
 
     async fn send(self, way: private::Way<'_>) -> Result<Dispatched, DispatchError<Rejected<C>>> {
-        way.dispatcher.dispatch(self, way.envelope, way.wait).await
+        way.dispatcher.dispatch(self, way.envelope, None, way.wait).await
     }
 }
 
@@ -150,6 +150,24 @@ impl<'a, T: Dispatchable> Dispatch<'a, T> {
     }
 
     async fn run(self) -> Result<Dispatched, DispatchError<T::Rejection>> {
+        self.run_by(T::send).await
+    }
+
+    pub(super) fn app(&self) -> &'a App {
+        self.app
+    }
+
+    pub(super) fn command(&self) -> &T {
+        &self.command
+    }
+
+    /// Has the command sent by a way of the caller's, and waits for what was asked for.
+    pub(super) async fn run_by<'w, S, F>(self, send: S) -> Result<Dispatched, DispatchError<T::Rejection>>
+    where
+        'a: 'w,
+        S: FnOnce(T, private::Way<'w>) -> F,
+        F: Future<Output = Result<Dispatched, DispatchError<T::Rejection>>>,
+    {
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         let core = self.app.dispatcher().core();
         let command_id = self.command_id.unwrap_or_else(|| CommandId::new(core.ids.next_id()));
@@ -167,7 +185,7 @@ impl<'a, T: Dispatchable> Dispatch<'a, T> {
             envelope,
             wait: self.queue,
         };
-        let sent = self.command.send(way);
+        let sent = send(self.command, way);
         let mut dispatched = match deadline {
             None => sent.await?,
             Some(deadline) => {

@@ -13,6 +13,7 @@ use futures::FutureExt;
 
 use conclude::Concluded;
 use hydrate::hydrate;
+pub(super) use hydrate::state_at;
 
 use super::committer::Answers;
 use super::dispatcher::Core;
@@ -116,13 +117,13 @@ impl<A: Aggregate> Turn<A> {
     /// A rejection is judged by the store like everything else: what it rests on may have been overtaken by
     /// another process, or by an append of the same turn that failed.
     fn finish(
-        self: Box<Self>,
+        self,
         answers: &mut dyn Iterator<Item = Result<Appended, AppendError>>,
         receipts: Receipts,
         core: &Arc<Core>,
         queue: &ReadyQueue,
     ) -> bool {
-        let Self { live, state, decided, rest, poisoned } = *self;
+        let Self { live, state, decided, rest, poisoned } = self;
         let waiting = decided.len() + rest.len();
         let Concluded { mut again, intact, conflict } = conclude::conclude(decided, answers, receipts);
         again.extend(rest);

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::OptionFuture;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::{Notify, watch};
 
@@ -14,7 +15,7 @@ use crate::dispatch::{Dispatcher, Envelope, backoff, panic_message};
 
 use crate::{
     BoxCommand, BoxError, CommandId, DispatchError, Dispatched, OutboxEntry, OutboxOutcome, OutboxTask,
-    ProcessOptions, Rejection, Router, StepError, describe,
+    ProcessOptions, Rejection, Router, StepError, Timestamp, describe,
 };
 
 /// How often the runner looks for tasks of which nobody told it: those of a process that has died.
@@ -69,28 +70,32 @@ impl Outbox {
     /// the store.
     pub(crate) async fn run(mut self) {
         let mut failures = 0;
+        let clock = Arc::clone(&self.dispatcher.core().clock);
         while !*self.stop.borrow() {
-            let passed = AssertUnwindSafe(self.pass()).catch_unwind().await;
+            let now = clock.now();
+            let passed = AssertUnwindSafe(self.pass(now)).catch_unwind().await;
             let passed = passed.unwrap_or_else(|panic| Err(panic_message(&*panic).into()));
-            let pause = match passed {
+            let (pause, next) = match passed {
                 Ok(true) => {
                     failures = 0;
                     continue;
                 }
                 Ok(false) => {
                     failures = 0;
-                    self.until_next_due().await
+                    (POLL, self.next_due(now).await)
                 }
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(attempts = failures, error = %describe(&*error), "the outbox failed and will try again");
-                    backoff(self.options.first_retry, failures, self.ids())
+                    (backoff(self.options.first_retry, failures, self.ids()), None)
                 }
             };
+            let due = OptionFuture::from(next.map(|next| clock.wait_until(next)));
             tokio::select! {
                 _ = self.stop.wait_for(|stop| *stop) => {}
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(pause) => {}
+                Some(()) = due => {}
             }
         }
     }
@@ -99,20 +104,16 @@ impl Outbox {
         &*self.dispatcher.core().ids
     }
 
-    async fn until_next_due(&self) -> Duration {
-        let core = self.dispatcher.core();
-        let now = core.clock.now();
-        match core.store.next_due(now).await {
-            Ok(Some(next)) => next.since(now).min(POLL),
-            _ => POLL,
-        }
+    /// When the next task after those of a pass is due: the clock may have moved on since. A store that cannot
+    /// say is asked again after the pause.
+    async fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.dispatcher.core().store.next_due(now).await.ok().flatten()
     }
 
     /// Does what is due. False when nothing could be done.
-    async fn pass(&self) -> Result<bool, BoxError> {
+    async fn pass(&self, now: Timestamp) -> Result<bool, BoxError> {
         let core = self.dispatcher.core();
         let retention = self.options.keep_done;
-        let now = core.clock.now();
         let entries = core.store.due_tasks(now, BATCH).await?;
         if entries.is_empty() {
             core.store.prune_tasks(now.minus(retention)).await?;
@@ -161,6 +162,8 @@ impl Outbox {
             OutboxTask::Command(command) => match self.dispatch(entry, command).await {
                 Ok(done) => Attempt::Outcome(OutboxOutcome::Done { position: done.position }),
                 Err(DispatchError::Rejected(rejection)) => self.rejected(entry, describe(&rejection)).await,
+                // Whoever denies a command refuses it like a rule of the domain.
+                Err(DispatchError::Denied(reason)) => self.rejected(entry, describe(&*reason)).await,
                 Err(DispatchError::ShuttingDown) => Attempt::Ending,
                 // No attempt can change what the command says.
                 Err(

@@ -9,7 +9,7 @@ use super::outgoing::Concern;
 use super::{Interest, Outgoing, ProcessManager};
 use crate::{
     CausationId, CommandId, CorrelationId, InstanceChange, InstanceId, InstanceRecord, InvalidInstanceId,
-    Json, Metadata, OutboxEntry, OutboxState, OutboxTask, RecordedEvent, Timestamp,
+    Json, Metadata, OutboxEntry, OutboxState, OutboxTask, Position, RecordedEvent, Timestamp,
 };
 
 /// Whether a command's name has a route.
@@ -33,6 +33,8 @@ pub(crate) enum PlanError {
 /// An event, and what it means to whom.
 pub(crate) struct Concerned<E> {
     event: RecordedEvent<E>,
+    /// Which one it is of those that an upcast made of one stored event.
+    part: usize,
     instances: Vec<(Concern, InstanceId)>,
 }
 
@@ -41,7 +43,10 @@ pub(crate) fn concerned<P: ProcessManager>(
     events: Vec<RecordedEvent<P::Event>>,
 ) -> Result<Vec<Concerned<P::Event>>, PlanError> {
     let mut all = Vec::new();
+    let (mut position, mut parts) = (Position::ZERO, 0);
     for event in events {
+        parts = if event.position == position { parts + 1 } else { 0 };
+        position = event.position;
         let Interest(ids) = P::interested(&event.data);
         let mut instances = Vec::with_capacity(ids.len());
         for (concern, id) in ids {
@@ -49,7 +54,7 @@ pub(crate) fn concerned<P: ProcessManager>(
             instances.push((concern, id));
         }
         if !instances.is_empty() {
-            all.push(Concerned { event, instances });
+            all.push(Concerned { event, part: parts, instances });
         }
     }
     Ok(all)
@@ -81,7 +86,7 @@ pub(crate) fn plan<P: ProcessManager>(
         live.insert(id, (state, record.finished, false));
     }
     let mut tasks = Vec::new();
-    for Concerned { event, instances } in events {
+    for Concerned { event, part, instances } in events {
         for (concern, id) in instances {
             if *concern == Concern::Start && !live.contains_key(id) {
                 live.insert(id.clone(), (P::default(), false, true));
@@ -90,7 +95,7 @@ pub(crate) fn plan<P: ProcessManager>(
             else {
                 continue;
             };
-            let origin = Origin::event::<P>(id, event);
+            let origin = Origin::event::<P>(id, event, *part);
             tasks.extend(origin.tasks(state.handle(event), knows)?);
             state.apply(&event.data);
             *finished = *concern == Concern::Stop;
@@ -124,18 +129,23 @@ pub(crate) fn restore<P: ProcessManager>(id: &InstanceId, record: &InstanceRecor
 pub(crate) struct Origin<'a> {
     process: &'static str,
     instance: &'a InstanceId,
-    /// The position of the event, or the id of the task.
+    /// The position of the event, with the number of its part from the second on; or the id of the task.
     cause: String,
     metadata: Metadata,
     at: Timestamp,
 }
 
 impl<'a> Origin<'a> {
-    fn event<P: ProcessManager>(instance: &'a InstanceId, event: &RecordedEvent<P::Event>) -> Self {
+    fn event<P: ProcessManager>(
+        instance: &'a InstanceId,
+        event: &RecordedEvent<P::Event>,
+        part: usize,
+    ) -> Self {
+        let position = event.position;
         Self {
             process: P::NAME,
             instance,
-            cause: event.position.to_string(),
+            cause: if part == 0 { position.to_string() } else { format!("{position}.{part}") },
             metadata: Metadata {
                 causation_id: Some(event.id.into()),
                 // An event from outside the framework may have no chain; one begins here.

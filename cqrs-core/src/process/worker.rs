@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 use super::ProcessManager;
 use super::answer::{self, Answer};
 use super::plan::{self, Plan};
-use crate::subscribe::{Worker, decode_page};
+use crate::subscribe::Worker;
 use crate::{
     BoxError, Clock, EventFilter, EventSet, InstanceRecord, LogPage, OutboxEntry, Position, ProcessStep,
-    Router, StepCause, Store, StoreError,
+    RecordedEvent, Router, StepCause, Store, StoreError,
 };
 
 /// Turns pages of the log into steps.
@@ -37,7 +37,7 @@ impl<P: ProcessManager> Worker for ProcessWorker<P> {
 
     async fn work(&self, from: Position, page: LogPage) -> Result<(), BoxError> {
         let to = page.scanned_to;
-        let events = plan::concerned::<P>(decode_page(page.events)?)?;
+        let events = plan::concerned::<P>(RecordedEvent::decode_all(page.events)?)?;
         let ids = plan::instance_ids(&events);
         let Plan { instances, tasks } = if ids.is_empty() {
             Plan { instances: Vec::new(), tasks: Vec::new() }

@@ -181,7 +181,8 @@ pub trait EventStore: Send + Sync + 'static {
     /// When the store cannot be read.
     async fn head(&self) -> Result<Position, StoreError>;
 
-    /// Waits until the head lies beyond `after`, whoever wrote, and returns the head.
+    /// Waits until the head lies beyond `after`, whoever wrote, and returns the head as far as it is known then: a
+    /// position beyond `after` up to which the log can be read.
     ///
     /// Dropping the future ends the wait and nothing else.
     ///

@@ -138,17 +138,11 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> Worker for ProjectionWorke
     }
 
     async fn work(&self, from: Position, page: LogPage) -> Result<(), BoxError> {
-        let events = decode_page::<P::Event>(page.events)?;
+        let events = RecordedEvent::decode_all(page.events)?;
         let mut transaction = self.read_model.begin().await?;
         if !events.is_empty() {
             self.projection.project_batch(&events, R::target(&mut transaction)).await?;
         }
         Ok(self.read_model.commit(transaction, P::NAME, from, page.scanned_to).await?)
     }
-}
-
-pub(crate) fn decode_page<S: EventSet>(
-    events: Vec<RecordedEvent>,
-) -> Result<Vec<RecordedEvent<S>>, crate::Undecodable> {
-    events.into_iter().map(RecordedEvent::decode).collect()
 }

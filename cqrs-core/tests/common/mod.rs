@@ -9,12 +9,19 @@
 
 mod carry;
 
+use std::cell::Cell;
+
 pub use carry::{Carry, carry};
 use cqrs_core::*;
 use serde::{Deserialize, Serialize};
 
+thread_local! {
+    /// After how many events pots leave a snapshot, on this thread; zero for never.
+    pub static SNAPSHOT_EVERY: Cell<u64> = const { Cell::new(0) };
+}
+
 /// Something that holds an amount; it never goes below zero.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Pot {
     pub amount: i64,
     pub applied: u64,
@@ -46,6 +53,10 @@ impl Aggregate for Pot {
             PotEvent::Moved { amount, .. } => self.amount -= amount,
             PotEvent::Trapped => panic!("apply fell into the trap"),
         }
+    }
+
+    fn snapshots() -> Option<Snapshots<Self>> {
+        Some(SNAPSHOT_EVERY.get()).filter(|every| *every > 0).map(Snapshots::every)
     }
 }
 

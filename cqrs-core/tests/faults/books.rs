@@ -17,7 +17,7 @@ pub(crate) struct Books {
 /// The whole log.
 pub(crate) async fn log(store: &dyn Store) -> Vec<RecordedEvent<PotEvent>> {
     let page = store.read_log(Position::ZERO, &EventFilter::all(), usize::MAX).await.unwrap();
-    page.events.into_iter().map(|event| event.decode().unwrap()).collect()
+    RecordedEvent::decode_all(page.events).unwrap()
 }
 
 /// Takes an event into the sums of all pots.

@@ -35,7 +35,11 @@ fn storm(seed: u64) -> Faults {
 }
 
 /// Some applications on one store, each with clients of its own, from the first command to the books.
+///
+/// From seed to seed, states are kept as snapshots after each event, after every second one, third one, or never.
 async fn live(seed: u64, applications: u32, clients: u32) {
+    // Apart from the crashes, which go by eights.
+    common::SNAPSHOT_EVERY.set(seed / 8 % 4);
     let world = World::new(storm(seed));
     let nodes = (0..applications).map(|node| {
         let clients = (0..clients).map(|client| Client::new(seed, node * clients + client)).collect();

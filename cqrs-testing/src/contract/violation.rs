@@ -16,6 +16,10 @@ impl Violation {
     pub fn new(what: impl fmt::Display) -> Self {
         Self(what.to_string())
     }
+
+    pub(crate) fn what(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for Violation {

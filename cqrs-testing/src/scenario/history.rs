@@ -9,8 +9,7 @@ use cqrs_core::{
 };
 use uuid::Uuid;
 
-/// When a scenario begins: 2000-01-01T00:00:00Z.
-pub(super) const BEGINNING: Timestamp = Timestamp::from_micros(946_684_800_000_000);
+use crate::app::BEGINNING;
 
 /// The log of a scenario.
 pub(super) struct History {
@@ -64,15 +63,14 @@ impl History {
         if !S::filter().matches(&recorded) {
             return Err(format!("{name:?} wants no events of category {:?}", E::CATEGORY));
         }
-        recorded.clone().decode::<S>().map_err(|error| describe(&error))?;
+        RecordedEvent::decode_all::<S>([recorded.clone()]).map_err(|error| describe(&error))?;
         self.events.push(recorded);
         Ok(&self.events[self.events.len() - 1])
     }
 
     /// Events from the log, as a subscriber gets them.
     pub(super) fn read<S: EventSet>(&self, range: Range<usize>) -> Result<Vec<RecordedEvent<S>>, String> {
-        let decoded = self.events[range].iter().map(|event| event.clone().decode::<S>());
-        decoded.collect::<Result<_, _>>().map_err(|error| describe(&error))
+        RecordedEvent::decode_all(self.events[range].to_vec()).map_err(|error| describe(&error))
     }
 }
 

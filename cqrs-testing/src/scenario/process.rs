@@ -102,7 +102,7 @@ use crate::json::same;
 /// ProcessScenario::<Shipping>::given([OrderEvent::Placed { order: order() }])
 ///     .when(OrderEvent::Paid { order: order() })
 ///     .then([Outgoing::command(Ship { order: order() })])
-///     .running::<&str>([])
+///     .running(&[])
 ///     .when_deadline("unpaid")
 ///     .then_nothing();
 /// ```
@@ -234,14 +234,14 @@ impl<P: ProcessManager> ProcessScenario<P> {
     ///
     /// When others are.
     #[track_caller]
-    pub fn running<I: Display>(self, expected: impl IntoIterator<Item = I>) -> Self {
-        let lines = |mut ids: Vec<String>| {
+    pub fn running(self, expected: &[&str]) -> Self {
+        let lines = |mut ids: Vec<&str>| {
             ids.sort_unstable();
             ids.join("\n")
         };
-        let expected = lines(expected.into_iter().map(|id| id.to_string()).collect());
         let running = self.instances.iter().filter(|(_, record)| !record.finished);
-        let found = lines(running.map(|(id, _)| id.to_string()).collect());
+        let found = lines(running.map(|(id, _)| id.as_str()).collect());
+        let expected = lines(expected.to_vec());
         if expected != found {
             let difference = difference(&expected, &found);
             self.story.fail(&format!("other instances are running (- expected, + running):\n{difference}"));

@@ -103,8 +103,11 @@ impl fmt::Display for Problem {
                 todo(f, "list a sample of it with `.event(…)`.")
             }
             Fault::Gone { stored, error } => {
-                let why = error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-                writeln!(f, "stored once, and no longer in the code{why}")?;
+                let lost = match error {
+                    Some(error) => format!("cannot be read: {error}"),
+                    None => "no longer in the code".to_owned(),
+                };
+                writeln!(f, "stored once, and {lost}")?;
                 stored.iter().try_for_each(|stored| writeln!(f, "    {stored}"))?;
                 todo(f, &gone(entry))
             }
@@ -118,7 +121,9 @@ delete the line of the old one from the file.";
 
 fn keep_readable(entry: &Entry) -> String {
     let instead = match entry {
-        Entry::Event { .. } => "Another meaning is a new variant beside this one",
+        Entry::Event { .. } => {
+            "Any other change: a new stored name, and an upcast of the old one (`Event::upcasts`)"
+        }
         Entry::Command(_) => "Another meaning is a new command beside this one",
         _ => "What has no default can be an `Option`",
     };
@@ -141,7 +146,7 @@ fn gone(entry: &Entry) -> String {
         Entry::Event { .. } => (
             format!(
                 "bring the variant back, by `#[serde(rename = \"{name}\")]` if it is there under a new name, or \
-                 read it as another one, by `#[serde(alias = \"{name}\")]`"
+                 say what it is today (`Event::upcasts`)"
             ),
             "no store holds such an event: an aggregate with one could not be loaded",
         ),

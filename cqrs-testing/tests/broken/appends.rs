@@ -83,6 +83,12 @@ appends! {
         answers.iter_mut().flatten().for_each(|answer| answer.versions.reverse());
         Ok(answers)
     }
+    /// Tells versions from the lowest to the highest.
+    TellsVersionsSorted: store, batch => {
+        let mut answers = store.append(batch).await?;
+        answers.iter_mut().flatten().for_each(|answer| answer.versions.sort_unstable());
+        Ok(answers)
+    }
     /// Tells the position of the first event.
     TellsTheFirstPosition: store, batch => {
         let mut answers = store.append(batch).await?;

@@ -1,8 +1,9 @@
 //! A store that is sound but for one breach.
 
+use std::collections::HashSet;
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 pub(crate) use cqrs_core::*;
@@ -137,6 +138,23 @@ pub(crate) trait Breach: Send + Sync + 'static {
         None
     }
 
+    /// An event was spoiled.
+    fn spoiled(&self, _: Position) {}
+
+    /// What is read where some events are spoiled.
+    fn spoil(
+        &self,
+        events: Vec<RecordedEvent>,
+        spoiled: &HashSet<Position>,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        match events.iter().find(|event| spoiled.contains(&event.position)) {
+            Some(event) => {
+                Err(StoreError::Corrupt { what: format!("event at position {}", event.position) })
+            }
+            None => Ok(events),
+        }
+    }
+
     /// The data after a restart.
     async fn reopen(&self, store: &MemoryStore) -> MemoryStore {
         store.clone()
@@ -153,9 +171,20 @@ pub(crate) struct Broken {
     store: MemoryStore,
     breach: Arc<dyn Breach>,
     asked: AtomicU64,
+    spoiled: Mutex<HashSet<Position>>,
 }
 
 impl Broken {
+    fn new(store: MemoryStore, breach: Arc<dyn Breach>) -> Self {
+        Self { store, breach, asked: AtomicU64::default(), spoiled: Mutex::default() }
+    }
+
+    /// Passes events on, as far as they can be read.
+    fn spoil(&self, events: Vec<RecordedEvent>) -> Result<Vec<RecordedEvent>, StoreError> {
+        let spoiled = self.spoiled.lock().unwrap();
+        if spoiled.is_empty() { Ok(events) } else { self.breach.spoil(events, &spoiled) }
+    }
+
     async fn store(&self) -> &MemoryStore {
         if self.asked.fetch_add(1, Ordering::Relaxed) > MANY {
             pending::<()>().await;
@@ -172,18 +201,23 @@ impl StoreFactory for Factory {
     type Store = Broken;
 
     async fn make(&self) -> Broken {
-        Broken { store: MemoryStore::new(), breach: (self.0)(), asked: AtomicU64::default() }
+        Broken::new(MemoryStore::new(), (self.0)())
     }
 
     async fn again(&self, store: &Broken) -> Broken {
         let breach = store.breach.again().unwrap_or_else(|| Arc::clone(&store.breach));
-        Broken { store: store.store.clone(), breach, asked: AtomicU64::default() }
+        Broken::new(store.store.clone(), breach)
     }
 
     async fn reopen(&self, store: Broken) -> Broken {
         let reopened = store.breach.reopen(&store.store).await;
         store.close().await;
-        Broken { store: reopened, breach: Arc::clone(&store.breach), asked: AtomicU64::default() }
+        Broken::new(reopened, Arc::clone(&store.breach))
+    }
+
+    async fn damage(&self, store: &Broken, position: Position) {
+        store.spoiled.lock().unwrap().insert(position);
+        store.breach.spoiled(position);
     }
 }
 
@@ -202,7 +236,7 @@ impl EventStore for Broken {
         stream: &StreamId,
         read: StreamRead,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.breach.read_stream(self.store().await, stream, read).await
+        self.spoil(self.breach.read_stream(self.store().await, stream, read).await?)
     }
 
     async fn read_log(
@@ -211,7 +245,8 @@ impl EventStore for Broken {
         filter: &EventFilter,
         limit: usize,
     ) -> Result<LogPage, StoreError> {
-        self.breach.read_log(self.store().await, after, filter, limit).await
+        let page = self.breach.read_log(self.store().await, after, filter, limit).await?;
+        Ok(LogPage { events: self.spoil(page.events)?, ..page })
     }
 
     async fn head(&self) -> Result<Position, StoreError> {

@@ -4,6 +4,7 @@
 mod breach;
 mod document;
 mod ledger;
+mod model;
 mod proofs;
 mod reading;
 mod receipts;
@@ -16,6 +17,7 @@ mod width;
 mod appends;
 mod chain;
 mod checkpoint;
+mod damage;
 mod instances;
 mod outcomes;
 mod snapshots;
@@ -32,6 +34,7 @@ const PROOFS: &[&[proofs::Proof]] = &[
     receipts::PROOFS,
     reading::PROOFS,
     checkpoint::PROOFS,
+    damage::PROOFS,
     instances::PROOFS,
     steps::PROOFS,
     tasks::PROOFS,

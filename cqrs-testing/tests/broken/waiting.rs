@@ -252,6 +252,7 @@ proofs! {
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
         restart::restarts_neither_lose_nor_add,
+        restart::snapshots_survive_a_restart,
         restart::versions_and_positions_go_on_after_a_restart,
         restart::waits_work_after_a_restart;
     LosesTheLastEventAtARestart:
@@ -261,12 +262,14 @@ proofs! {
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
         restart::restarts_neither_lose_nor_add,
+        restart::snapshots_survive_a_restart,
         restart::versions_and_positions_go_on_after_a_restart,
         restart::waits_work_after_a_restart;
     KeepsOnlyEventsAtARestart:
         process_restart::checkpoint_and_instances_survive_a_restart,
         process_restart::the_outbox_survives_a_restart,
-        restart::receipts_survive_a_restart;
+        restart::receipts_survive_a_restart,
+        restart::snapshots_survive_a_restart;
     RepeatsTheLastEventAtARestart:
         process_restart::checkpoint_and_instances_survive_a_restart,
         process_restart::the_outbox_survives_a_restart,
@@ -274,6 +277,7 @@ proofs! {
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
         restart::restarts_neither_lose_nor_add,
+        restart::snapshots_survive_a_restart,
         restart::versions_and_positions_go_on_after_a_restart,
         restart::waits_work_after_a_restart;
     NeverWakesAfterARestart: restart::waits_work_after_a_restart;

@@ -36,4 +36,8 @@ impl StoreFactory for Factory {
     }
 }
 
-cqrs_testing::store_contract!(Factory::default());
+cqrs_testing::store_contract!(
+    Factory::default(),
+    lacks { damage: "an open file is in memory as well; what spoils the file is found when it is opened" }
+);
+cqrs_testing::store_model!(Factory::default());

@@ -86,14 +86,15 @@ async fn main() -> Result<(), BoxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cqrs_testing::Scenario;
 
     #[test]
     fn an_open_door_cannot_be_opened() {
-        let mut door = Door::default();
-        let push = Push { door: "front".to_owned(), open: true };
-        let events = door.handle(&push).unwrap();
-        assert_eq!(events, [DoorEvent::Opened]);
-        events.iter().for_each(|event| door.apply(event));
-        assert_eq!(door.handle(&push), Err(NothingToPush { open: true }));
+        let push = || Push { door: "front".to_owned(), open: true };
+        Scenario::<Door>::given([])
+            .when(push())
+            .then([DoorEvent::Opened])
+            .when(push())
+            .then_err(NothingToPush { open: true });
     }
 }

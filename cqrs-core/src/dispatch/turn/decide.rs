@@ -46,7 +46,10 @@ pub(super) fn decide<A: Aggregate>(
             Ok(Verdict::Events(events)) => match pack(job.envelope(), stream, version, &events, now) {
                 Err(failure) => (Outcome::Failed(failure), None),
                 Ok(append) => match apply(state, &events) {
-                    Ok(()) => (Outcome::Accepted, Some(append)),
+                    Ok(()) => {
+                        job.observe(&state.aggregate);
+                        (Outcome::Accepted, Some(append))
+                    }
                     Err(panic) => {
                         round.poisoned = true;
                         (Outcome::Failed(Failure::Panicked(panic)), None)

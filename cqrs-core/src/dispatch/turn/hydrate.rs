@@ -6,7 +6,13 @@ use std::sync::Arc;
 use super::State;
 use crate::dispatch::job::Failure;
 use crate::dispatch::panic_message;
-use crate::{Aggregate, Snapshots, Store, StoreError, StreamId, StreamRead, Version, describe};
+use crate::{
+    Aggregate, RecordedEvent, Snapshots, Store, StoreError, StreamId, StreamRead, Undecodable, Version,
+    describe,
+};
+
+/// How many events are read at a time: enough to make the round trips few, few enough to keep the memory flat.
+const PAGE: usize = 1_000;
 
 /// Rebuilds the state from the newest snapshot, if there is one that can be relied on, and the events after it.
 pub(super) async fn hydrate<A: Aggregate>(
@@ -67,9 +73,8 @@ async fn replay<A: Aggregate>(
     stream: &StreamId,
     mut state: State<A>,
 ) -> Result<Option<State<A>>, Failure> {
-    /// Large enough to make the round trips few, small enough to keep the memory flat.
-    const PAGE: usize = 1_000;
     let failed = |error: StoreError| Failure::Store(Arc::new(error));
+    let mut parts = Vec::with_capacity(1);
     let mut from = state.version.max(Version::new(1));
     loop {
         let page = store.read_stream(stream, StreamRead::forward(from, PAGE)).await.map_err(failed)?;
@@ -79,16 +84,22 @@ async fn replay<A: Aggregate>(
         }
         let full = page.len() == PAGE;
         let known = usize::from(from == state.version);
-        for recorded in page.into_iter().skip(known) {
-            let event = recorded.decode::<A::Event>().map_err(|error| failed(error.into()))?;
+        for event in page.into_iter().skip(known) {
             if event.version != state.version.next() {
                 let (found, wanted) = (event.version, state.version.next());
                 return Err(corrupt(format!(
                     "stream {stream} has version {found} where {wanted} was expected"
                 )));
             }
-            catch_unwind(AssertUnwindSafe(|| state.aggregate.apply(&event.data)))
-                .map_err(|panic| Failure::Panicked(panic_message(&*panic)))?;
+            let aggregate = &mut state.aggregate;
+            let taken_in = catch_unwind(AssertUnwindSafe(|| {
+                event.decode_parts::<A::Event>(&mut parts)?;
+                parts.drain(..).for_each(|part| aggregate.apply(&part));
+                Ok::<(), Undecodable>(())
+            }));
+            taken_in
+                .map_err(|panic| Failure::Panicked(panic_message(&*panic)))?
+                .map_err(|error| failed(error.into()))?;
             state.version = event.version;
         }
         if !full {
@@ -96,6 +107,30 @@ async fn replay<A: Aggregate>(
         }
         from = state.version.next();
     }
+}
+
+/// The state as it was at a version, made of all events up to it.
+pub(in crate::dispatch) async fn state_at<A: Aggregate>(
+    store: &dyn Store,
+    id: &A::Id,
+    version: Version,
+) -> Result<A, StoreError> {
+    let stream = A::stream(id).map_err(|error| StoreError::backend("name a stream", error))?;
+    let (mut state, mut at) = (A::default(), Version::ZERO);
+    while at < version {
+        let missing = usize::try_from(version.as_u64() - at.as_u64()).unwrap_or(usize::MAX);
+        let page = store.read_stream(&stream, StreamRead::forward(at.next(), missing.min(PAGE))).await?;
+        let Some(last) = page.last() else {
+            return Err(StoreError::Corrupt {
+                what: format!("stream {stream} ends before version {version}"),
+            });
+        };
+        at = last.version;
+        for event in RecordedEvent::decode_all::<A::Event>(page)? {
+            state.apply(&event.data);
+        }
+    }
+    Ok(state)
 }
 
 fn corrupt(what: String) -> Failure {

@@ -2,15 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::State;
 use crate::dispatch::dispatcher::Core;
 use crate::dispatch::live::Live;
 use crate::dispatch::panic_message;
 use crate::dispatch::ready::ReadyQueue;
-use crate::{Aggregate, Json, Snapshot, Snapshots, StoreError, Version, describe};
+use crate::{Aggregate, Json, Lifespan, Snapshot, Snapshots, StoreError, Version, describe};
 
-/// Puts a state back where the next turn finds it; first, when one is due, a snapshot is made of it. True when the
+/// Puts a state back where the next turn finds it, for as long as the aggregate's lifespan says; first, when one is due, a snapshot is made of it. True when the
 /// aggregate is ready for another turn now.
 ///
 /// A state is serialised on a task of its own, because a large one would hold up the commits of all others.
@@ -21,6 +22,13 @@ pub(super) fn put_back<A: Aggregate>(
     core: &Arc<Core>,
     queue: &ReadyQueue,
 ) -> bool {
+    // One that panics has said nothing.
+    let lifespan = catch_unwind(AssertUnwindSafe(|| state.aggregate.lifespan())).unwrap_or_default();
+    live.live_for(match lifespan {
+        Lifespan::Default => core.options.live_idle,
+        Lifespan::Idle(time) => Some(time),
+        Lifespan::End => Some(Duration::ZERO),
+    });
     if let Some(snapshots) = A::snapshots()
         && snapshots.is_due(state.version.as_u64().saturating_sub(state.snapshot.as_u64()))
         // As many as may be are under way: it is made after a later turn.

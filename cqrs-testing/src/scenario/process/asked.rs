@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cqrs_core::{OutboxEntry, OutboxTask, Outgoing, ProcessManager, planning};
 
-use super::super::history::BEGINNING;
 use super::ProcessScenario;
+use crate::app::BEGINNING;
 use crate::difference::difference;
 use crate::json::pretty;
 

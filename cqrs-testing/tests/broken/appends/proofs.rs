@@ -119,6 +119,7 @@ proofs! {
         restart::expected_versions_hold_over_a_restart,
         restart::receipts_survive_a_restart,
         restart::restarts_neither_lose_nor_add,
+        restart::snapshots_survive_a_restart,
         restart::waits_work_after_a_restart,
         round_trip::additions_to_metadata_come_back,
         round_trip::causes_and_chains_come_back,
@@ -128,6 +129,13 @@ proofs! {
         round_trip::events_of_a_command_come_back,
         round_trip::long_data_comes_back_whole,
         round_trip::times_come_back_to_the_microsecond,
+        snapshots::a_newer_schema_replaces_the_same_version,
+        snapshots::a_newer_snapshot_replaces_the_older,
+        snapshots::a_snapshot_is_never_newer_than_its_stream,
+        snapshots::a_snapshot_is_read_back_as_written,
+        snapshots::a_snapshot_never_regresses,
+        snapshots::of_racing_snapshots_the_newest_stays,
+        snapshots::snapshots_of_streams_do_not_mix,
         waiting::a_wait_for_the_past_ends_at_once,
         width::versions_and_positions_outgrow_sixteen_bits;
     ReversesWrites:
@@ -136,6 +144,7 @@ proofs! {
     TellsVersionsReversed:
         append::a_write_without_events_guards_the_others,
         append::an_append_to_several_streams_is_stored_whole;
+    TellsVersionsSorted: append::an_append_to_several_streams_is_stored_whole;
     TellsTheFirstPosition:
         append::an_answer_tells_version_position_and_count,
         append::an_append_to_several_streams_is_stored_whole,

@@ -24,6 +24,8 @@ proofs! {
         batch::a_refused_append_leaves_the_others,
         batch::an_append_falls_with_the_one_that_it_rests_on,
         batch::appends_of_a_batch_can_be_chained,
+        damage::a_spoiled_event_fails_every_read_that_has_it,
+        damage::a_spoiled_event_leaves_the_others_readable,
         expected::a_stale_writer_is_refused,
         expected::one_of_racing_writers_wins,
         limits::an_invalid_append_leaves_its_stream,
@@ -44,12 +46,14 @@ proofs! {
         round_trip::long_data_comes_back_whole,
         round_trip::times_come_back_to_the_microsecond;
     IgnoresTheLimit:
+        damage::a_spoiled_event_leaves_the_others_readable,
         reading::a_page_of_no_events_is_empty,
         reading::a_stream_is_read_in_pages,
         reading::beyond_its_end_a_stream_is_whole_backward_only,
         reading::from_zero_a_stream_is_whole_forward_only;
     TakesZeroForAllOfAStream: reading::a_page_of_no_events_is_empty;
     ReadsNothingFromBeyondTheEnd:
+        damage::a_spoiled_event_fails_every_read_that_has_it,
         reading::beyond_its_end_a_stream_is_whole_backward_only,
         round_trip::additions_to_metadata_come_back,
         round_trip::causes_and_chains_come_back,
@@ -67,7 +71,11 @@ proofs! {
     MixesStreamsByPrefix:
         others::closing_keeps_what_was_acknowledged,
         reading::streams_with_like_names_never_mix;
-    TakesVersionsForPositions: positions::a_stream_and_the_log_agree, restart::events_survive_a_restart;
+    TakesVersionsForPositions:
+        damage::a_spoiled_event_fails_every_read_that_has_it,
+        damage::a_spoiled_event_leaves_the_others_readable,
+        positions::a_stream_and_the_log_agree,
+        restart::events_survive_a_restart;
     BeginsTheLogAtThePosition:
         append::an_append_lies_in_the_log_in_the_order_of_its_writes,
         append::an_append_to_several_streams_is_refused_whole,
@@ -75,6 +83,8 @@ proofs! {
         append::racing_appends_to_the_same_streams_do_not_mix,
         batch::a_batch_is_seen_whole_or_not_at_all,
         batch::a_refused_append_leaves_the_others,
+        damage::a_spoiled_event_fails_every_read_that_has_it,
+        damage::a_spoiled_event_leaves_the_others_readable,
         expected::expectations_are_checked_without_events,
         expected::expectations_of_a_missing_stream,
         expected::expectations_of_a_stream_with_events,
@@ -123,6 +133,8 @@ proofs! {
         append::racing_appends_to_the_same_streams_do_not_mix,
         batch::a_batch_is_seen_whole_or_not_at_all,
         batch::a_refused_append_leaves_the_others,
+        damage::a_spoiled_event_fails_every_read_that_has_it,
+        damage::a_spoiled_event_leaves_the_others_readable,
         expected::expectations_are_checked_without_events,
         expected::expectations_of_a_missing_stream,
         expected::expectations_of_a_stream_with_events,
@@ -266,6 +278,7 @@ proofs! {
         append::racing_appends_to_the_same_streams_do_not_mix,
         batch::a_batch_is_seen_whole_or_not_at_all,
         batch::a_refused_append_leaves_the_others,
+        damage::a_spoiled_event_fails_every_read_that_has_it,
         expected::expectations_are_checked_without_events,
         expected::expectations_of_a_missing_stream,
         expected::expectations_of_a_stream_with_events,
@@ -311,6 +324,7 @@ proofs! {
         append::racing_appends_to_the_same_streams_do_not_mix,
         batch::a_batch_is_seen_whole_or_not_at_all,
         batch::a_refused_append_leaves_the_others,
+        damage::a_spoiled_event_leaves_the_others_readable,
         expected::expectations_are_checked_without_events,
         expected::expectations_of_a_missing_stream,
         expected::expectations_of_a_stream_with_events,
@@ -352,6 +366,7 @@ proofs! {
         append::an_append_without_streams_tells_the_head,
         batch::a_batch_is_seen_whole_or_not_at_all,
         batch::an_empty_batch_has_no_answers,
+        damage::a_spoiled_event_still_counts,
         live::readers_go_from_the_past_to_the_present,
         log::a_filter_that_matches_nothing_reaches_the_head,
         log::a_long_log_is_read_in_pages,

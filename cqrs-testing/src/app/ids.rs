@@ -1,0 +1,40 @@
+//! Ids that are the same in each run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cqrs_core::IdSource;
+use uuid::Uuid;
+
+/// Ids that follow from a seed, each another one. A clone goes on in the same sequence.
+#[derive(Clone, Debug)]
+pub struct SeededIds {
+    seed: u64,
+    count: Arc<AtomicU64>,
+}
+
+impl SeededIds {
+    /// The sequence of a seed, from its beginning. Two sources of one seed give the same ids.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, count: Arc::default() }
+    }
+}
+
+impl IdSource for SeededIds {
+    fn next_id(&self) -> Uuid {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        // An event's id differs from its command's in the last four bytes. Two commands differ in the first six, which
+        // have the number; the seed is in the last eight, from which pauses draw their jitter.
+        let bits = u128::from(number) << 80 | u128::from(mixed(self.seed ^ mixed(number)));
+        uuid::Builder::from_custom_bytes(bits.to_be_bytes()).into_uuid()
+    }
+}
+
+/// The last step of SplitMix64: every bit of the result depends on every bit of the number, and no two numbers have
+/// one result.
+fn mixed(number: u64) -> u64 {
+    let mut bits = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
+}
