@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-/// A moment, in microseconds since 1970-01-01T00:00:00Z; written as RFC 3339.
+/// A moment, in microseconds since 1970-01-01T00:00:00Z; written as RFC 3339, or, beyond the year 9999, as the number
+/// that it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);
@@ -45,7 +46,7 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_microsecond(self.0) {
             Ok(time) => write!(f, "{time:.6}"),
-            Err(_) => write!(f, "{} µs since 1970", self.0),
+            Err(_) => write!(f, "{}{BEYOND}", self.0),
         }
     }
 }
@@ -60,6 +61,9 @@ impl FromStr for Timestamp {
     type Err = jiff::Error;
 
     fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        if let Some(Ok(micros)) = text.strip_suffix(BEYOND).map(str::parse) {
+            return Ok(Self(micros));
+        }
         text.parse::<jiff::Timestamp>().map(|time| Self(time.as_microsecond()))
     }
 }
@@ -77,6 +81,9 @@ impl From<Timestamp> for String {
         time.to_string()
     }
 }
+
+/// What follows the number of a moment that a calendar does not have.
+const BEYOND: &str = " µs since 1970";
 
 /// Where the framework learns the time; a test passes one that it controls.
 #[async_trait]
@@ -110,7 +117,7 @@ mod tests {
 
     #[test]
     fn display_and_from_str_agree_to_the_microsecond() {
-        for micros in [0, 1, -1, 1_700_000_000_123_456, 999_999] {
+        for micros in [0, 1, -1, 1_700_000_000_123_456, 999_999, i64::MIN, i64::MAX] {
             let time = Timestamp::from_micros(micros);
             assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
         }

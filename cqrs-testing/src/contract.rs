@@ -296,6 +296,8 @@ macro_rules! rules {
 
 /// Makes a named test for each rule of the contract.
 ///
+/// The package needs `tokio` with the features `macros` and `rt-multi-thread` among its dev-dependencies.
+///
 /// A backend that cannot have what a family is about says so: the tests of that family are there, and are
 /// ignored for the reason given. Only `restart`, `others` and `damage` can be lacked; who lacks `restart` lacks
 /// `process_restart` too.
