@@ -1,19 +1,28 @@
 //! Our figures beside the raw engine's, in one run.
 //!
 //! Every round runs each case once, ours and the raw engine's in alternation, so that a noisy machine is noisy
-//! for both. What is printed are medians over the rounds, and ratios of medians.
+//! for both. What is printed are medians over the rounds: of figures, and of ratios within a round.
 
+mod case;
+mod counting;
+mod dispatch;
 mod domain;
-mod ours;
+mod goal;
+mod process;
 mod raw;
 mod report;
+mod results;
+mod runner;
+mod sample;
+mod statistics;
+mod streams;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 
-use report::Report;
+use results::{Figures, Results};
 
 /// Measures the write path on SQLite and in memory beside the raw engine.
 #[derive(Debug, Parser)]
@@ -25,10 +34,10 @@ struct Options {
     /// How long each case is run each time, in seconds.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// Run only the cases with this text in their names, such as `memory` or `hot`.
+    /// Run only the cases with this text in their names, such as `memory` or `hot`, and those beside them.
     #[arg(long, default_value = "")]
     only: String,
-    /// Print JSON instead of a table.
+    /// Print JSON instead of tables.
     #[arg(long)]
     json: bool,
     /// Where the files are put; a temporary directory by default.
@@ -38,71 +47,34 @@ struct Options {
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// How many streams the clients write to, where it is not one hot stream.
-const STREAMS: u64 = 10_000;
-
 fn main() -> Result<(), Error> {
     let options = Options::parse();
+    let results = measure(&options)?;
+    match options.json {
+        true => println!("{}", serde_json::to_string_pretty(&results)?),
+        false => {
+            for section in report::sections(&results) {
+                println!("{}\n{}\n", section.title, section.for_terminal());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn measure(options: &Options) -> Result<Results, Error> {
     let time = Duration::from_secs_f64(options.seconds);
     let directory = match &options.directory {
         Some(directory) => tempfile::tempdir_in(directory)?,
         None => tempfile::tempdir()?,
     };
     let runtime = tokio::runtime::Runtime::new()?;
-    let mut report = Report::default();
-    for round in 0..options.rounds {
-        let file = directory.path().join(format!("{round}.db"));
-        let wanted = |case: &String| case.contains(&options.only);
-        for batch in [1, 64, 512] {
-            let case = raw_case(batch);
-            if wanted(&case) {
-                report.add(&case, None, raw::run(&runtime, &file, batch, time)?);
-                discard(&file)?;
-            }
-        }
-        for (clients, streams, beside) in [
-            (1, STREAMS, 1),
-            (8, STREAMS, 1),
-            (64, STREAMS, 64),
-            (256, STREAMS, 64),
-            (1_024, STREAMS, 512),
-            (64, 1, 64),
-            (256, 1, 64),
-        ] {
-            let hot = if streams == 1 { "one hot stream, " } else { "" };
-            let case = format!("SQLite, {hot}{clients} clients");
-            if wanted(&case) {
-                let sample = runtime.block_on(ours::sqlite(&file, clients, streams, time))?;
-                report.add(&case, Some(raw_case(beside)), sample);
-                discard(&file)?;
-            }
-        }
-        let case = "memory, 64 clients".to_owned();
-        if wanted(&case) {
-            report.add(&case, None, runtime.block_on(ours::memory(64, STREAMS, time))?);
-        }
-    }
-    if options.json {
-        report.print_json()?
-    } else {
-        report.print_table()
-    }
-    Ok(())
-}
-
-fn raw_case(batch: usize) -> String {
-    format!("raw engine, {batch} events a transaction")
-}
-
-/// Frees the disk for the next case.
-fn discard(path: &std::path::Path) -> Result<(), Error> {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut file = path.as_os_str().to_owned();
-        file.push(suffix);
-        match std::fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-    }
-    Ok(())
+    let cases = case::with(&options.only);
+    let samples = runner::run(&runtime, &cases, options.rounds, time, directory.path())?;
+    let figures = Figures::new(&cases, &samples);
+    Ok(Results {
+        rounds: options.rounds,
+        seconds: options.seconds,
+        cases: figures.results(),
+        goals: figures.goals(),
+    })
 }
