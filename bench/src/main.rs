@@ -4,6 +4,7 @@
 //! for both. What is printed are medians over the rounds: of figures, and of ratios within a round.
 
 mod case;
+mod cold;
 mod counting;
 mod dispatch;
 mod domain;
@@ -75,6 +76,7 @@ fn measure(options: &Options) -> Result<Results, Error> {
         rounds: options.rounds,
         seconds: options.seconds,
         cases: figures.results(),
+        cold: cold::run(&runtime, &options.only, options.rounds, directory.path())?,
         goals: figures.goals(),
     })
 }

@@ -74,7 +74,8 @@ pub(crate) fn insert(
     Ok(())
 }
 
-fn prepare_streams(connection: &mut Connection) -> Result<(), Error> {
+/// Gives all streams and the one event type their numbers.
+pub(crate) fn prepare_streams(connection: &mut Connection) -> Result<(), Error> {
     let transaction = connection.transaction()?;
     transaction.execute("INSERT INTO event_types (id, category, name) VALUES (1, 'meter', 'Read')", [])?;
     {

@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::case::thousands;
+use crate::cold::ColdResult;
 use crate::goal::{Bound, Judged};
 use crate::results::{CaseResult, Results};
 
@@ -31,7 +32,8 @@ impl Section {
 
 /// All that there is to show.
 pub(crate) fn sections(results: &Results) -> Vec<Section> {
-    let sections = [throughput(&results.cases), latency(&results.cases), goals(&results.goals)];
+    let sections =
+        [throughput(&results.cases), latency(&results.cases), cold(&results.cold), goals(&results.goals)];
     sections.into_iter().filter(|section| !section.rows.is_empty()).collect()
 }
 
@@ -75,6 +77,30 @@ fn latency(cases: &[CaseResult]) -> Section {
     Section {
         title: "Latency",
         header: vec!["case", "p50 ms", "p99 ms", "p99.9 ms"],
+        rows: rows.collect(),
+        words: 1,
+    }
+}
+
+fn cold(cases: &[ColdResult]) -> Section {
+    let rows = cases.iter().map(|case| {
+        let times = [case.first_p50, case.first_p99, case.next_p50, case.load_p50];
+        let mut row = vec![case.case.clone(), thousands(case.loads as u64)];
+        row.extend(times.map(|milliseconds| format!("{milliseconds:.2}")));
+        row.push(optional(case.times, |times| format!("{times:.2}")));
+        row
+    });
+    Section {
+        title: "Cold loads",
+        header: vec![
+            "case",
+            "loads",
+            "first p50 ms",
+            "first p99 ms",
+            "next p50 ms",
+            "load p50 ms",
+            "load, of raw",
+        ],
         rows: rows.collect(),
         words: 1,
     }

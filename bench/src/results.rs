@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Work};
+use crate::cold::ColdResult;
 use crate::goal::{Judged, Measure};
 use crate::sample::{Quantiles, Sample};
 use crate::statistics::Spread;
@@ -13,6 +14,7 @@ pub(crate) struct Results {
     pub(crate) rounds: u32,
     pub(crate) seconds: f64,
     pub(crate) cases: Vec<CaseResult>,
+    pub(crate) cold: Vec<ColdResult>,
     pub(crate) goals: Vec<Judged>,
 }
 

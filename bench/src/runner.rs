@@ -18,6 +18,7 @@ pub(crate) fn run(
     directory: &Path,
 ) -> Result<Vec<Vec<Sample>>, Error> {
     let mut samples = vec![Vec::new(); cases.len()];
+    let rounds = if cases.is_empty() { 0 } else { rounds };
     for round in 0..rounds {
         eprintln!("round {} of {rounds}: {} cases of {time:?}", round + 1, cases.len());
         for index in order(cases.len(), round) {

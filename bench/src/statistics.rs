@@ -31,6 +31,14 @@ impl Spread {
     }
 }
 
+/// The smallest of the values that at least this part of them does not exceed; `None` without any.
+pub(crate) fn quantile(values: impl IntoIterator<Item = f64>, part: f64) -> Option<f64> {
+    let mut values: Vec<_> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let rank = (part * values.len() as f64).ceil() as usize;
+    values.get(rank.saturating_sub(1)).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +63,15 @@ mod tests {
         // The machine was three times as fast in the second round.
         let spread = Spread::of_ratios(&[8.0, 27.0, 7.0], &[10.0, 30.0, 10.0]).unwrap();
         assert_eq!((spread.lowest, spread.median, spread.highest), (0.7, 0.8, 0.9));
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let values = || (1..=200).rev().map(f64::from);
+        assert_eq!(quantile(values(), 0.5), Some(100.0));
+        assert_eq!(quantile(values(), 0.99), Some(198.0));
+        assert_eq!(quantile(values(), 1.0), Some(200.0));
+        assert_eq!(quantile([7.0], 0.01), Some(7.0));
+        assert_eq!(quantile([], 0.5), None);
     }
 }
