@@ -6,6 +6,7 @@
 mod case;
 mod cold;
 mod counting;
+mod disk;
 mod dispatch;
 mod domain;
 mod goal;
@@ -72,11 +73,16 @@ fn measure(options: &Options) -> Result<Results, Error> {
     let cases = case::with(&options.only);
     let samples = runner::run(&runtime, &cases, options.rounds, time, directory.path())?;
     let figures = Figures::new(&cases, &samples);
+    let cold = cold::run(&runtime, &options.only, options.rounds, directory.path())?;
+    let disk = disk::run(&runtime, &options.only, directory.path())?;
+    let mut goals = figures.goals();
+    goals.extend(disk::goals(&disk));
     Ok(Results {
         rounds: options.rounds,
         seconds: options.seconds,
         cases: figures.results(),
-        cold: cold::run(&runtime, &options.only, options.rounds, directory.path())?,
-        goals: figures.goals(),
+        cold,
+        disk,
+        goals,
     })
 }

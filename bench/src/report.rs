@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::case::thousands;
 use crate::cold::ColdResult;
+use crate::disk::DiskResult;
 use crate::goal::{Bound, Judged};
 use crate::results::{CaseResult, Results};
 
@@ -32,8 +33,13 @@ impl Section {
 
 /// All that there is to show.
 pub(crate) fn sections(results: &Results) -> Vec<Section> {
-    let sections =
-        [throughput(&results.cases), latency(&results.cases), cold(&results.cold), goals(&results.goals)];
+    let sections = [
+        throughput(&results.cases),
+        latency(&results.cases),
+        cold(&results.cold),
+        disk(&results.disk),
+        goals(&results.goals),
+    ];
     sections.into_iter().filter(|section| !section.rows.is_empty()).collect()
 }
 
@@ -106,6 +112,24 @@ fn cold(cases: &[ColdResult]) -> Section {
     }
 }
 
+fn disk(files: &[DiskResult]) -> Section {
+    let rows = files.iter().map(|file| {
+        vec![
+            file.case.clone(),
+            thousands(file.events),
+            mebibytes(file.file_bytes),
+            mebibytes(file.data_bytes),
+            format!("{:.0}", file.bytes_per_event),
+        ]
+    });
+    Section {
+        title: "Disk",
+        header: vec!["case", "events", "file MiB", "of it JSON MiB", "bytes an event besides its JSON"],
+        rows: rows.collect(),
+        words: 1,
+    }
+}
+
 fn goals(goals: &[Judged]) -> Section {
     let rows = goals.iter().map(|goal| {
         let bound = match goal.bound {
@@ -143,6 +167,10 @@ pub(crate) fn figure(number: f64) -> String {
 
 pub(crate) fn whole(number: f64) -> String {
     thousands(number.round() as u64)
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / f64::from(1 << 20))
 }
 
 fn milliseconds(micros: f64) -> String {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Work};
 use crate::cold::ColdResult;
+use crate::disk::DiskResult;
 use crate::goal::{Judged, Measure};
 use crate::sample::{Quantiles, Sample};
 use crate::statistics::Spread;
@@ -15,6 +16,7 @@ pub(crate) struct Results {
     pub(crate) seconds: f64,
     pub(crate) cases: Vec<CaseResult>,
     pub(crate) cold: Vec<ColdResult>,
+    pub(crate) disk: Vec<DiskResult>,
     pub(crate) goals: Vec<Judged>,
 }
 
