@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
 use crate::goal::Goal;
+use crate::number::thousands;
 use crate::sample::Sample;
 use crate::streams::Streams;
 use crate::{Error, dispatch, raw};
@@ -149,19 +150,6 @@ pub(crate) fn with(text: &str) -> Vec<Case> {
     cases.iter().filter(|case| needed(&case.name)).cloned().collect()
 }
 
-/// A number with commas between its thousands.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,11 +170,5 @@ mod tests {
         let raw = |events| format!("raw engine, {events} a transaction");
         assert_eq!(names, [raw("1 event"), raw("64 events"), "SQLite, 64 clients".to_owned()]);
         assert!(with("no such case").is_empty());
-    }
-
-    #[test]
-    fn thousands_have_commas() {
-        let texts = [0, 999, 1_000, 12_345, 1_234_567].map(thousands);
-        assert_eq!(texts, ["0", "999", "1,000", "12,345", "1,234,567"]);
     }
 }

@@ -1,133 +1,30 @@
-//! Tables.
+//! The tables of a run.
 
-use comfy_table::{CellAlignment, Table, presets};
-
-use crate::case::thousands;
 use crate::cold::ColdResult;
 use crate::disk::DiskResult;
 use crate::goal::{Bound, Judged};
+use crate::memory::{IdleResult, PeakResult};
+use crate::number::{figure, mebibytes, milliseconds, thousands, whole};
 use crate::results::{CaseResult, Results};
+use crate::table::Section;
 
-/// A table under a heading.
-pub(crate) struct Section {
-    pub(crate) title: &'static str,
-    header: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
-    /// How many columns are words; those after them are numbers.
-    words: usize,
-}
-
-impl Section {
-    /// For a terminal.
-    pub(crate) fn for_terminal(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(presets::ASCII_MARKDOWN);
-        table.set_header(self.header.iter().copied());
-        for column in table.column_iter_mut().skip(self.words) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        table.add_rows(self.rows.iter().cloned());
-        table.to_string()
-    }
-}
-
-/// All that there is to show.
+/// All tables that have rows.
 pub(crate) fn sections(results: &Results) -> Vec<Section> {
+    let (peaks, idle) = match &results.memory {
+        Some(memory) => (&memory.peaks[..], Some(&memory.idle)),
+        None => (&[][..], None),
+    };
     let sections = [
+        goals(&results.goals),
         throughput(&results.cases),
         latency(&results.cases),
+        cost(&results.cases),
         cold(&results.cold),
         disk(&results.disk),
-        goals(&results.goals),
+        load(peaks),
+        waiting(idle),
     ];
-    sections.into_iter().filter(|section| !section.rows.is_empty()).collect()
-}
-
-fn throughput(cases: &[CaseResult]) -> Section {
-    let rows = cases.iter().map(|case| {
-        let rate = case.per_second;
-        vec![
-            case.case.clone(),
-            whole(rate.median),
-            format!("{} … {}", whole(rate.lowest), whole(rate.highest)),
-            optional(case.ratio, |ratio| format!("{:.2}", ratio.median)),
-            optional(case.ratio, |ratio| format!("{:.2} … {:.2}", ratio.lowest, ratio.highest)),
-            case.beside.as_deref().map(short).unwrap_or_default(),
-            optional(case.events_per_commit, |events| format!("{events:.1}")),
-            format!("{:.1}", case.cpu_per_thousand),
-        ]
-    });
-    Section {
-        title: "Throughput",
-        header: vec![
-            "case",
-            "events/s",
-            "lowest … highest",
-            "ratio",
-            "lowest … highest",
-            "beside",
-            "events a commit",
-            "CPU ms per 1,000",
-        ],
-        rows: rows.collect(),
-        words: 1,
-    }
-}
-
-fn latency(cases: &[CaseResult]) -> Section {
-    let rows = cases.iter().filter_map(|case| {
-        let latency = case.latency_micros?;
-        let times = [latency.p50, latency.p99, latency.p999];
-        Some(std::iter::once(case.case.clone()).chain(times.map(milliseconds)).collect())
-    });
-    Section {
-        title: "Latency",
-        header: vec!["case", "p50 ms", "p99 ms", "p99.9 ms"],
-        rows: rows.collect(),
-        words: 1,
-    }
-}
-
-fn cold(cases: &[ColdResult]) -> Section {
-    let rows = cases.iter().map(|case| {
-        let times = [case.first_p50, case.first_p99, case.next_p50, case.load_p50];
-        let mut row = vec![case.case.clone(), thousands(case.loads as u64)];
-        row.extend(times.map(|milliseconds| format!("{milliseconds:.2}")));
-        row.push(optional(case.times, |times| format!("{times:.2}")));
-        row
-    });
-    Section {
-        title: "Cold loads",
-        header: vec![
-            "case",
-            "loads",
-            "first p50 ms",
-            "first p99 ms",
-            "next p50 ms",
-            "load p50 ms",
-            "load, of raw",
-        ],
-        rows: rows.collect(),
-        words: 1,
-    }
-}
-
-fn disk(files: &[DiskResult]) -> Section {
-    let rows = files.iter().map(|file| {
-        vec![
-            file.case.clone(),
-            thousands(file.events),
-            mebibytes(file.file_bytes),
-            mebibytes(file.data_bytes),
-            format!("{:.0}", file.bytes_per_event),
-        ]
-    });
-    Section {
-        title: "Disk",
-        header: vec!["case", "events", "file MiB", "of it JSON MiB", "bytes an event besides its JSON"],
-        rows: rows.collect(),
-        words: 1,
-    }
+    sections.into_iter().filter(|section| !section.is_empty()).collect()
 }
 
 fn goals(goals: &[Judged]) -> Section {
@@ -139,42 +36,97 @@ fn goals(goals: &[Judged]) -> Section {
         let met = if goal.met { "yes" } else { "no" };
         vec![goal.case.clone(), goal.what.clone(), bound, figure(goal.found), met.to_owned()]
     });
-    Section {
-        title: "Goals",
-        header: vec!["case", "figure", "goal", "found", "met"],
-        rows: rows.collect(),
-        words: 2,
-    }
+    Section::new("Goals", 2, ["case", "figure", "goal", "found", "met"], rows)
 }
 
-/// What a case is called in a narrow column.
-fn short(case: &str) -> String {
-    case.replace(" a transaction", "").replace("raw engine", "raw").replace("SQLite, ", "")
+fn throughput(cases: &[CaseResult]) -> Section {
+    let header = ["case", "beside", "events/s", "lowest … highest", "ratio", "lowest … highest"];
+    let rows = cases.iter().map(|case| {
+        let rate = case.per_second;
+        vec![
+            case.case.clone(),
+            case.beside.clone().unwrap_or_default(),
+            whole(rate.median),
+            format!("{} … {}", whole(rate.lowest), whole(rate.highest)),
+            optional(case.ratio, |ratio| format!("{:.2}", ratio.median)),
+            optional(case.ratio, |ratio| format!("{:.2} … {:.2}", ratio.lowest, ratio.highest)),
+        ]
+    });
+    Section::new("Throughput", 2, header, rows)
+}
+
+fn latency(cases: &[CaseResult]) -> Section {
+    let rows = cases.iter().filter_map(|case| {
+        let latency = case.latency_micros?;
+        let times = [latency.p50, latency.p99, latency.p999];
+        Some(std::iter::once(case.case.clone()).chain(times.map(milliseconds)).collect())
+    });
+    Section::new("Latency", 1, ["case", "p50 ms", "p99 ms", "p99.9 ms"], rows)
+}
+
+fn cost(cases: &[CaseResult]) -> Section {
+    let header = ["case", "CPU ms per 1,000 events", "events a commit", "decided again"];
+    let rows = cases.iter().map(|case| {
+        vec![
+            case.case.clone(),
+            format!("{:.1}", case.cpu_per_thousand),
+            optional(case.events_per_commit, |events| format!("{events:.1}")),
+            optional(case.conflicts, thousands),
+        ]
+    });
+    Section::new("Cost", 1, header, rows)
+}
+
+fn cold(cases: &[ColdResult]) -> Section {
+    let header =
+        ["case", "loads", "first p50 ms", "first p99 ms", "next p50 ms", "load p50 ms", "load, of raw"];
+    let rows = cases.iter().map(|case| {
+        let times = [case.first_p50, case.first_p99, case.next_p50, case.load_p50];
+        let mut row = vec![case.case.clone(), thousands(case.loads as u64)];
+        row.extend(times.map(|milliseconds| format!("{milliseconds:.2}")));
+        row.push(optional(case.times, |times| format!("{times:.2}")));
+        row
+    });
+    Section::new("Cold loads", 1, header, rows)
+}
+
+fn disk(files: &[DiskResult]) -> Section {
+    let header = ["case", "events", "file MiB", "of it JSON MiB", "bytes an event besides its JSON"];
+    let rows = files.iter().map(|file| {
+        vec![
+            file.case.clone(),
+            thousands(file.events),
+            mebibytes(file.file_bytes),
+            mebibytes(file.data_bytes),
+            whole(file.bytes_per_event),
+        ]
+    });
+    Section::new("Disk", 1, header, rows)
+}
+
+fn load(peaks: &[PeakResult]) -> Section {
+    let rows = peaks
+        .iter()
+        .map(|peak| vec![peak.case.clone(), thousands(peak.events), mebibytes(peak.peak_bytes)]);
+    Section::new("Memory under load", 1, ["case", "events", "peak MiB"], rows)
+}
+
+fn waiting(idle: Option<&IdleResult>) -> Section {
+    let header = ["aggregates", "all kept MiB", "one kept MiB", "bytes an aggregate", "of it its state"];
+    let rows = idle.map(|idle| {
+        vec![
+            thousands(idle.aggregates),
+            mebibytes(idle.all_kept_bytes),
+            mebibytes(idle.one_kept_bytes),
+            whole(idle.bytes_per_aggregate),
+            thousands(idle.state_bytes as u64),
+        ]
+    });
+    Section::new("Memory of idle aggregates", 0, header, rows)
 }
 
 fn optional<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
     value.map_or_else(String::new, show)
-}
-
-/// A number as exact as its size deserves.
-pub(crate) fn figure(number: f64) -> String {
-    match number.abs() {
-        size if size >= 100.0 => whole(number),
-        size if size.fract() == 0.0 => format!("{number}"),
-        _ => format!("{number:.2}"),
-    }
-}
-
-pub(crate) fn whole(number: f64) -> String {
-    thousands(number.round() as u64)
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1}", bytes as f64 / f64::from(1 << 20))
-}
-
-fn milliseconds(micros: f64) -> String {
-    format!("{:.2}", micros / 1_000.0)
 }
 
 #[cfg(test)]
@@ -182,17 +134,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_is_as_exact_as_its_size_deserves() {
-        let texts = [0.0, 0.854, 1.0, 10.0, 99.5, 130.7, 45_000.4].map(figure);
-        assert_eq!(texts, ["0", "0.85", "1", "10", "99.50", "131", "45,000"]);
+    fn a_goal_says_whether_it_is_met() {
+        let judged = Judged::new("a case", "a figure".to_owned(), Bound::AtLeast(2.0), 1.0);
+        let table = goals(&[judged]).for_markdown();
+        assert_eq!(table.lines().last(), Some("| a case | a figure | ≥ 2 | 1 | no |"));
     }
 
     #[test]
-    fn a_goal_says_whether_it_is_met() {
-        let judged = Judged::new("a case", "a figure".to_owned(), Bound::AtLeast(2.0), 1.0);
-        let table = goals(&[judged]).for_terminal();
-        let row = table.lines().last().unwrap();
-        let cells: Vec<_> = row.split('|').map(str::trim).collect();
-        assert_eq!(cells, ["", "a case", "a figure", "≥ 2", "1", "no", ""]);
+    fn what_was_not_run_has_no_table() {
+        let results = Results::default();
+        assert!(sections(&results).is_empty());
     }
 }

@@ -6,17 +6,25 @@ use crate::case::{Case, Work};
 use crate::cold::ColdResult;
 use crate::disk::DiskResult;
 use crate::goal::{Judged, Measure};
+use crate::machine::Machine;
+use crate::memory::MemoryResult;
 use crate::sample::{Quantiles, Sample};
 use crate::statistics::Spread;
 
 /// Everything that is shown, and nothing else.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Results {
+    /// What was run.
+    pub(crate) command: String,
+    /// When it ended.
+    pub(crate) date: String,
+    pub(crate) machine: Machine,
     pub(crate) rounds: u32,
     pub(crate) seconds: f64,
     pub(crate) cases: Vec<CaseResult>,
     pub(crate) cold: Vec<ColdResult>,
     pub(crate) disk: Vec<DiskResult>,
+    pub(crate) memory: Option<MemoryResult>,
     pub(crate) goals: Vec<Judged>,
 }
 
