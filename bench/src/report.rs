@@ -1,120 +1,132 @@
-//! Medians, ratios, and how they are shown.
+//! The tables of a run.
 
-use comfy_table::{CellAlignment, Table, presets};
-use serde::Serialize;
+use crate::cold::ColdResult;
+use crate::disk::DiskResult;
+use crate::goal::{Bound, Judged};
+use crate::memory::{IdleResult, PeakResult};
+use crate::number::{figure, mebibytes, milliseconds, thousands, whole};
+use crate::results::{CaseResult, Results};
+use crate::table::Section;
 
-use crate::Error;
-
-/// One run of one case.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
-    /// Events that were committed.
-    pub(crate) per_second: f64,
-    /// Half of the commands took no longer, in microseconds.
-    pub(crate) p50: Option<u64>,
-    /// All but one in a hundred took no longer, in microseconds.
-    pub(crate) p99: Option<u64>,
+/// All tables that have rows.
+pub(crate) fn sections(results: &Results) -> Vec<Section> {
+    let (peaks, idle) = match &results.memory {
+        Some(memory) => (&memory.peaks[..], Some(&memory.idle)),
+        None => (&[][..], None),
+    };
+    let sections = [
+        goals(&results.goals),
+        throughput(&results.cases),
+        latency(&results.cases),
+        cost(&results.cases),
+        cold(&results.cold),
+        disk(&results.disk),
+        load(peaks),
+        waiting(idle),
+    ];
+    sections.into_iter().filter(|section| !section.is_empty()).collect()
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    cases: Vec<Case>,
-}
-
-#[derive(Debug)]
-struct Case {
-    name: String,
-    beside: Option<String>,
-    samples: Vec<Sample>,
-}
-
-/// A case as it is shown.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    case: &'a str,
-    /// Median over the rounds.
-    per_second: f64,
-    /// The lowest and the highest round.
-    lowest: f64,
-    highest: f64,
-    /// The raw case that it is set beside, and the ratio of the medians.
-    beside: Option<&'a str>,
-    ratio: Option<f64>,
-    p50_micros: Option<u64>,
-    p99_micros: Option<u64>,
-}
-
-impl Report {
-    pub(crate) fn add(&mut self, name: &str, beside: Option<String>, sample: Sample) {
-        match self.cases.iter_mut().find(|case| case.name == name) {
-            Some(case) => case.samples.push(sample),
-            None => self.cases.push(Case { name: name.to_owned(), beside, samples: vec![sample] }),
-        }
-    }
-
-    fn rows(&self) -> Vec<Row<'_>> {
-        self.cases.iter().map(|case| self.row(case)).collect()
-    }
-
-    fn row<'a>(&'a self, case: &'a Case) -> Row<'a> {
-        let rates = || case.samples.iter().map(|sample| sample.per_second);
-        let per_second = median(rates());
-        let raw = self.cases.iter().find(|other| Some(&other.name) == case.beside.as_ref());
-        let times = |time: fn(&Sample) -> Option<u64>| {
-            let times: Vec<_> = case.samples.iter().filter_map(time).collect();
-            (!times.is_empty()).then(|| median(times.iter().map(|time| *time as f64)) as u64)
+fn goals(goals: &[Judged]) -> Section {
+    let rows = goals.iter().map(|goal| {
+        let bound = match goal.bound {
+            Bound::AtLeast(bound) => format!("≥ {}", figure(bound)),
+            Bound::AtMost(bound) => format!("≤ {}", figure(bound)),
         };
-        Row {
-            case: &case.name,
-            per_second,
-            lowest: rates().fold(f64::INFINITY, f64::min),
-            highest: rates().fold(0.0, f64::max),
-            beside: case.beside.as_deref(),
-            ratio: raw.map(|raw| per_second / median(raw.samples.iter().map(|sample| sample.per_second))),
-            p50_micros: times(|sample| sample.p50),
-            p99_micros: times(|sample| sample.p99),
-        }
-    }
-
-    pub(crate) fn print_json(&self) -> Result<(), Error> {
-        println!("{}", serde_json::to_string_pretty(&self.rows())?);
-        Ok(())
-    }
-
-    pub(crate) fn print_table(&self) {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_header(["case", "events/s", "lowest … highest", "ratio to raw", "p50 ms", "p99 ms"]);
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        for row in self.rows() {
-            let milliseconds = |micros: Option<u64>| {
-                micros.map_or(String::new(), |micros| format!("{:.2}", micros as f64 / 1_000.0))
-            };
-            let batch = row.beside.and_then(|beside| beside.split_whitespace().nth(2)).unwrap_or("");
-            table.add_row([
-                row.case.to_owned(),
-                format!("{:.0}", row.per_second),
-                format!("{:.0} … {:.0}", row.lowest, row.highest),
-                row.ratio.map_or(String::new(), |ratio| format!("{ratio:.2} of {batch} a transaction")),
-                milliseconds(row.p50_micros),
-                milliseconds(row.p99_micros),
-            ]);
-        }
-        println!("{table}");
-    }
+        let met = if goal.met { "yes" } else { "no" };
+        vec![goal.case.clone(), goal.what.clone(), bound, figure(goal.found), met.to_owned()]
+    });
+    Section::new("Goals", 2, ["case", "figure", "goal", "found", "met"], rows)
 }
 
-/// The middle one; of an even number the mean of the two in the middle.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        len if len % 2 == 1 => values[len / 2],
-        len => f64::midpoint(values[len / 2 - 1], values[len / 2]),
-    }
+fn throughput(cases: &[CaseResult]) -> Section {
+    let header = ["case", "beside", "events/s", "lowest … highest", "ratio", "lowest … highest"];
+    let rows = cases.iter().map(|case| {
+        let rate = case.per_second;
+        vec![
+            case.case.clone(),
+            case.beside.clone().unwrap_or_default(),
+            whole(rate.median),
+            format!("{} … {}", whole(rate.lowest), whole(rate.highest)),
+            optional(case.ratio, |ratio| format!("{:.2}", ratio.median)),
+            optional(case.ratio, |ratio| format!("{:.2} … {:.2}", ratio.lowest, ratio.highest)),
+        ]
+    });
+    Section::new("Throughput", 2, header, rows)
+}
+
+fn latency(cases: &[CaseResult]) -> Section {
+    let rows = cases.iter().filter_map(|case| {
+        let latency = case.latency_micros?;
+        let times = [latency.p50, latency.p99, latency.p999];
+        Some(std::iter::once(case.case.clone()).chain(times.map(milliseconds)).collect())
+    });
+    Section::new("Latency", 1, ["case", "p50 ms", "p99 ms", "p99.9 ms"], rows)
+}
+
+fn cost(cases: &[CaseResult]) -> Section {
+    let header = ["case", "CPU ms per 1,000 events", "events a commit", "decided again"];
+    let rows = cases.iter().map(|case| {
+        vec![
+            case.case.clone(),
+            format!("{:.1}", case.cpu_per_thousand),
+            optional(case.events_per_commit, |events| format!("{events:.1}")),
+            optional(case.conflicts, thousands),
+        ]
+    });
+    Section::new("Cost", 1, header, rows)
+}
+
+fn cold(cases: &[ColdResult]) -> Section {
+    let header =
+        ["case", "loads", "first p50 ms", "first p99 ms", "next p50 ms", "load p50 ms", "load, of raw"];
+    let rows = cases.iter().map(|case| {
+        let times = [case.first_p50, case.first_p99, case.next_p50, case.load_p50];
+        let mut row = vec![case.case.clone(), thousands(case.loads as u64)];
+        row.extend(times.map(|milliseconds| format!("{milliseconds:.2}")));
+        row.push(optional(case.times, |times| format!("{times:.2}")));
+        row
+    });
+    Section::new("Cold loads", 1, header, rows)
+}
+
+fn disk(files: &[DiskResult]) -> Section {
+    let header = ["case", "events", "file MiB", "of it JSON MiB", "bytes an event besides its JSON"];
+    let rows = files.iter().map(|file| {
+        vec![
+            file.case.clone(),
+            thousands(file.events),
+            mebibytes(file.file_bytes),
+            mebibytes(file.data_bytes),
+            whole(file.bytes_per_event),
+        ]
+    });
+    Section::new("Disk", 1, header, rows)
+}
+
+fn load(peaks: &[PeakResult]) -> Section {
+    let rows = peaks
+        .iter()
+        .map(|peak| vec![peak.case.clone(), thousands(peak.events), mebibytes(peak.peak_bytes)]);
+    Section::new("Memory under load", 1, ["case", "events", "peak MiB"], rows)
+}
+
+fn waiting(idle: Option<&IdleResult>) -> Section {
+    let header = ["aggregates", "all kept MiB", "one kept MiB", "bytes an aggregate", "of it its state"];
+    let rows = idle.map(|idle| {
+        vec![
+            thousands(idle.aggregates),
+            mebibytes(idle.all_kept_bytes),
+            mebibytes(idle.one_kept_bytes),
+            whole(idle.bytes_per_aggregate),
+            thousands(idle.state_bytes as u64),
+        ]
+    });
+    Section::new("Memory of idle aggregates", 0, header, rows)
+}
+
+fn optional<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(String::new, show)
 }
 
 #[cfg(test)]
@@ -122,15 +134,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ratio_is_of_medians() {
-        let mut report = Report::default();
-        let sample = |per_second| Sample { per_second, p50: Some(1), p99: None };
-        for rate in [10.0, 1_000.0, 20.0] {
-            report.add("raw", None, sample(rate));
-            report.add("ours", Some("raw".to_owned()), sample(rate / 2.0));
-        }
-        let rows = report.rows();
-        assert_eq!((rows[1].per_second, rows[1].ratio), (10.0, Some(0.5)));
-        assert_eq!((rows[1].lowest, rows[1].highest), (5.0, 500.0));
+    fn a_goal_says_whether_it_is_met() {
+        let judged = Judged::new("a case", "a figure".to_owned(), Bound::AtLeast(2.0), 1.0);
+        let table = goals(&[judged]).for_markdown();
+        assert_eq!(table.lines().last(), Some("| a case | a figure | ≥ 2 | 1 | no |"));
+    }
+
+    #[test]
+    fn what_was_not_run_has_no_table() {
+        let results = Results::default();
+        assert!(sections(&results).is_empty());
     }
 }

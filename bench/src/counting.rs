@@ -1,0 +1,194 @@
+//! A store that counts what is asked of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use cqrs_core::{
+    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
+    InstanceRecord, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep, ProcessStore,
+    RecordedEvent, Snapshot, SnapshotStore, StepError, Store, StoreError, StreamId, StreamRead, Timestamp,
+};
+
+use crate::sample::Appends;
+
+/// A store, and beside it what its appends came to. A retry shows nowhere else: the caller of a command that was
+/// decided twice does not learn of it.
+pub(crate) struct Counting<S> {
+    store: S,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    commits: AtomicU64,
+    conflicts: AtomicU64,
+}
+
+impl<S: Store> Counting<S> {
+    pub(crate) fn new(store: S) -> Self {
+        Self { store, counters: Arc::default() }
+    }
+
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+}
+
+impl Counters {
+    /// Since the last time.
+    pub(crate) fn take(&self) -> Appends {
+        Appends {
+            commits: self.commits.swap(0, Ordering::Relaxed),
+            conflicts: self.conflicts.swap(0, Ordering::Relaxed),
+        }
+    }
+
+    fn count(&self, answers: &[Result<Appended, AppendError>]) {
+        let conflicts = answers.iter().filter(|answer| {
+            matches!(answer, Err(AppendError::WrongExpectedVersion { .. } | AppendError::Unfounded))
+        });
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.conflicts.fetch_add(conflicts.count() as u64, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl<S: Store> EventStore for Counting<S> {
+    async fn append(&self, batch: Vec<Append>) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
+        let answers = self.store.append(batch).await?;
+        self.counters.count(&answers);
+        Ok(answers)
+    }
+
+    async fn receipts(&self, commands: &[CommandId]) -> Result<Vec<Option<Appended>>, StoreError> {
+        self.store.receipts(commands).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        read: StreamRead,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.store.read_stream(stream, read).await
+    }
+
+    async fn read_log(
+        &self,
+        after: Position,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> Result<LogPage, StoreError> {
+        self.store.read_log(after, filter, limit).await
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        self.store.head().await
+    }
+
+    async fn wait_beyond(&self, after: Position) -> Result<Position, StoreError> {
+        self.store.wait_beyond(after).await
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+#[async_trait]
+impl<S: Store> SnapshotStore for Counting<S> {
+    async fn snapshot(&self, stream: &StreamId) -> Result<Option<Snapshot>, StoreError> {
+        self.store.snapshot(stream).await
+    }
+
+    async fn save_snapshot(&self, snapshot: Snapshot) -> Result<bool, StoreError> {
+        self.store.save_snapshot(snapshot).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> ProcessStore for Counting<S> {
+    async fn checkpoint(&self, process: &str) -> Result<Position, StoreError> {
+        self.store.checkpoint(process).await
+    }
+
+    async fn instances(
+        &self,
+        process: &str,
+        ids: &[InstanceId],
+    ) -> Result<Vec<Option<InstanceRecord>>, StoreError> {
+        self.store.instances(process, ids).await
+    }
+
+    async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError> {
+        self.store.commit_step(step).await
+    }
+
+    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.store.due_tasks(now, limit).await
+    }
+
+    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.store.next_due(after).await
+    }
+
+    async fn settle_tasks(
+        &self,
+        outcomes: Vec<(CommandId, OutboxOutcome)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.store.settle_tasks(outcomes, at).await
+    }
+
+    async fn chain(&self, correlation: CorrelationId) -> Result<Chain, StoreError> {
+        self.store.chain(correlation).await
+    }
+
+    async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
+        self.store.prune_tasks(done_before).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cqrs_core::{EventId, ExpectedVersion, Json, Metadata, NewEvent, StreamWrite, Version};
+    use cqrs_memory::MemoryStore;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn append(expected: u64, rests_on_previous: bool) -> Append {
+        let event = NewEvent {
+            id: EventId::new(Uuid::nil()),
+            event_type: "Read".into(),
+            data: Json::parse("{}").unwrap(),
+            metadata: Metadata::default(),
+        };
+        let expected = match expected {
+            0 => ExpectedVersion::NoStream,
+            version => ExpectedVersion::Exact(Version::new(version)),
+        };
+        let stream = "meter-1".parse().unwrap();
+        Append {
+            writes: vec![StreamWrite { stream, expected, events: vec![event] }],
+            receipt: None,
+            recorded_at: Timestamp::from_micros(0),
+            rests_on_previous,
+        }
+    }
+
+    #[test]
+    fn commits_and_conflicts_are_counted() {
+        let store = Counting::new(MemoryStore::new());
+        let counters = store.counters();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            store.append(vec![append(0, false)]).await.unwrap();
+            // The second was overtaken, and the third rests on it.
+            store.append(vec![append(1, false), append(1, false), append(2, true)]).await.unwrap();
+        });
+        let Appends { commits, conflicts } = counters.take();
+        assert_eq!((commits, conflicts), (2, 2));
+        assert_eq!(counters.take().commits, 0);
+    }
+}
