@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
-    InstanceRecord, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep, ProcessStore,
-    RecordedEvent, Snapshot, SnapshotStore, StepError, Store, StoreError, StreamId, StreamRead, Timestamp,
+    InstanceRecord, Lease, LeaseStore, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep,
+    ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, Store, StoreError, StreamId,
+    StreamRead, Timestamp,
 };
+
+use uuid::Uuid;
 
 use crate::sample::Appends;
 
@@ -149,11 +152,27 @@ impl<S: Store> ProcessStore for Counting<S> {
     }
 }
 
+#[async_trait]
+impl<S: Store> LeaseStore for Counting<S> {
+    async fn acquire_lease(
+        &self,
+        lease: &str,
+        holder: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Lease, StoreError> {
+        self.store.acquire_lease(lease, holder, now, until).await
+    }
+
+    async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
+        self.store.release_lease(lease, holder).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use cqrs_core::{EventId, ExpectedVersion, Json, Metadata, NewEvent, StreamWrite, Version};
     use cqrs_memory::MemoryStore;
-    use uuid::Uuid;
 
     use super::*;
 

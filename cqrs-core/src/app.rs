@@ -1,12 +1,18 @@
 //! The application: everything together, from start to shutdown.
 
 mod builder;
+mod look;
+mod rebuild;
+mod registration;
 mod wait;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use builder::{AppBuilder, StartError};
+use rebuild::Rebuilder;
+pub use rebuild::{Rebuild, RebuildError};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 pub(crate) use wait::Wait;
@@ -25,6 +31,7 @@ struct Inner {
     dispatcher: Dispatcher,
     router: Arc<Router>,
     subscribers: Vec<watch::Receiver<SubscriberStatus>>,
+    rebuilders: HashMap<&'static str, Rebuilder>,
     /// Tells when tasks of the outbox were done.
     progress: Arc<Notify>,
     stop: watch::Sender<bool>,
@@ -47,16 +54,6 @@ impl App {
     /// where [`App::dispatch`] would wait.
     pub fn try_dispatch<T: Dispatchable>(&self, command: T) -> Dispatch<'_, T> {
         Dispatch::new(self, command, false)
-    }
-
-    /// How each subscriber is doing.
-    pub fn status(&self) -> Vec<SubscriberStatus> {
-        self.0.subscribers.iter().map(|status| status.borrow().clone()).collect()
-    }
-
-    /// How one subscriber is doing, as it changes; `None` when there is no subscriber of this name.
-    pub fn watch_status(&self, name: &str) -> Option<watch::Receiver<SubscriberStatus>> {
-        self.0.subscribers.iter().find(|status| status.borrow().name == name).cloned()
     }
 
     /// The store that the application runs on.

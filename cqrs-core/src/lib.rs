@@ -165,7 +165,7 @@ mod subscribe;
 mod upcast;
 
 pub use aggregate::{Aggregate, Handle, Lifespan};
-pub use app::{App, AppBuilder, StartError};
+pub use app::{App, AppBuilder, Rebuild, RebuildError, StartError};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use codec::{CodecError, decode, encode};
 pub use command::{BoxCommand, Command};
@@ -185,13 +185,14 @@ pub use router::Router;
 pub use snapshot::Snapshots;
 pub use store::{
     Append, AppendError, Appended, Chain, Direction, EventFilter, EventStore, InstanceChange, InstanceId,
-    InstanceRecord, InvalidAppend, InvalidInstanceId, LogPage, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
-    MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES, MAX_METADATA_DEPTH, OutboxEntry, OutboxOutcome,
-    OutboxState, OutboxTask, ProcessStep, ProcessStore, Snapshot, SnapshotStore, StepCause, StepError,
-    Store, StoreError, StreamRead, StreamWrite,
+    InstanceRecord, InvalidAppend, InvalidInstanceId, Lease, LeaseStore, LogPage, MAX_EVENT_BYTES,
+    MAX_EVENT_TYPE_BYTES, MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES, MAX_METADATA_DEPTH, OutboxEntry,
+    OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore, Snapshot, SnapshotStore, StepCause,
+    StepError, Store, StoreError, StreamRead, StreamWrite,
 };
 pub use stream::{ExpectedVersion, InvalidStreamId, MAX_STREAM_ID_BYTES, Position, StreamId, Version};
 pub use subscribe::{
-    Projection, ReadModel, SubscribeOptions, SubscriberKind, SubscriberState, SubscriberStatus,
+    Checkpoint, Projection, ReadModel, RebuildProgress, StartFrom, SubscribeOptions, SubscriberKind,
+    SubscriberState, SubscriberStatus,
 };
 pub use upcast::Upcasts;

@@ -6,6 +6,7 @@
 mod append;
 mod error;
 mod events;
+mod leases;
 mod process;
 mod snapshots;
 
@@ -15,6 +16,7 @@ pub use append::{
 };
 pub use error::StoreError;
 pub use events::{Direction, EventFilter, EventStore, LogPage, StreamRead};
+pub use leases::{Lease, LeaseStore};
 pub use process::{
     Chain, InstanceChange, InstanceId, InstanceRecord, InvalidInstanceId, MAX_INSTANCE_ID_BYTES,
     OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore, StepCause, StepError,
@@ -22,8 +24,8 @@ pub use process::{
 
 pub use snapshots::{Snapshot, SnapshotStore};
 
-/// A store that can carry a whole application: events, and beside them snapshots and the state of process
-/// managers.
-pub trait Store: EventStore + ProcessStore + SnapshotStore {}
+/// A store that can carry a whole application: events, and beside them snapshots, the state of process managers,
+/// and leases.
+pub trait Store: EventStore + ProcessStore + SnapshotStore + LeaseStore {}
 
-impl<S: EventStore + ProcessStore + SnapshotStore> Store for S {}
+impl<S: EventStore + ProcessStore + SnapshotStore + LeaseStore> Store for S {}

@@ -1,29 +1,26 @@
 //! What follows the log: one loop, and what projections and process managers do on it.
 
+mod consumer;
+mod meter;
+mod options;
 mod projection;
+mod read_model;
+mod rebuild;
+mod reporter;
 mod run;
+mod start;
 mod status;
+mod tenant;
+mod worker;
 
-use std::time::Duration;
-
-pub(crate) use projection::ProjectionWorker;
-pub use projection::{Projection, ReadModel};
-pub(crate) use run::{Runner, Worker};
-pub(crate) use status::Reporter;
-pub use status::{SubscriberKind, SubscriberState, SubscriberStatus};
-
-/// How subscribers work. Start from [`SubscribeOptions::default`] and change what must be changed.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct SubscribeOptions {
-    /// The most events that are worked on in one transaction. 1,000 by default.
-    pub batch_events: usize,
-    /// The first pause after a failure; it doubles each time, with jitter. 20 ms by default.
-    pub first_retry: Duration,
-}
-
-impl Default for SubscribeOptions {
-    fn default() -> Self {
-        Self { batch_events: 1_000, first_retry: Duration::from_millis(20) }
-    }
-}
+pub(crate) use consumer::follow;
+pub use options::SubscribeOptions;
+pub use projection::Projection;
+pub use read_model::{Checkpoint, ReadModel};
+pub(crate) use rebuild::{Rebuildable, UnderWay};
+pub(crate) use reporter::{ProgressReporter, Reporter};
+pub(crate) use run::{Halt, Runner, Worker};
+pub use start::StartFrom;
+pub use status::{RebuildProgress, SubscriberKind, SubscriberState, SubscriberStatus};
+pub(crate) use tenant::Tenant;
+pub(crate) use worker::ProjectionWorker;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cqrs_core::{Position, ReadModel, StepError, StoreError};
+use cqrs_core::{Checkpoint, Position, ReadModel, StepError, StoreError};
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 /// A value that a projection writes and queries read. Cheap to clone; every clone is the same value.
@@ -19,11 +19,13 @@ pub struct InMemory<T>(Arc<RwLock<Model<T>>>);
 /// A value, whose it is, and up to where it has come.
 struct Model<T> {
     value: T,
-    position: Position,
+    checkpoint: Option<Checkpoint>,
     projection: Option<String>,
-    /// Makes the value that is there before the first event.
-    beginning: Box<dyn Fn() -> T + Send + Sync>,
+    beginning: Beginning<T>,
 }
+
+/// Makes the value that is there before the first event.
+type Beginning<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
 /// A batch under way. Readers wait until it has ended.
 pub struct MemoryTransaction<T> {
@@ -35,18 +37,13 @@ pub struct MemoryTransaction<T> {
 impl<T: Clone + Send + Sync + 'static> InMemory<T> {
     /// Begins with a value other than the default, also when it begins again.
     pub fn new(value: T) -> Self {
-        Self::beginning(move || value.clone())
+        Self::beginning(Arc::new(move || value.clone()))
     }
 }
 
 impl<T> InMemory<T> {
-    fn beginning(beginning: impl Fn() -> T + Send + Sync + 'static) -> Self {
-        let model = Model {
-            value: beginning(),
-            position: Position::ZERO,
-            projection: None,
-            beginning: Box::new(beginning),
-        };
+    fn beginning(beginning: Beginning<T>) -> Self {
+        let model = Model { value: beginning(), checkpoint: None, projection: None, beginning };
         Self(Arc::new(RwLock::new(model)))
     }
 
@@ -57,13 +54,13 @@ impl<T> InMemory<T> {
 
     /// Up to where the log is in the value.
     pub async fn position(&self) -> Position {
-        self.0.read().await.position
+        self.0.read().await.position()
     }
 }
 
 impl<T: Default + 'static> Default for InMemory<T> {
     fn default() -> Self {
-        Self::beginning(T::default)
+        Self::beginning(Arc::new(T::default))
     }
 }
 
@@ -89,7 +86,24 @@ impl<T> Drop for MemoryTransaction<T> {
     fn drop(&mut self) {
         if self.touched {
             self.model.value = (self.model.beginning)();
-            self.model.position = Position::ZERO;
+            self.model.checkpoint = None;
+        }
+    }
+}
+
+impl<T> Model<T> {
+    fn position(&self) -> Position {
+        self.checkpoint.map_or(Position::ZERO, |at| at.position)
+    }
+
+    /// Fails when the value is another projection's.
+    fn owned_by(&self, projection: &str, action: &'static str) -> Result<(), StoreError> {
+        match &self.projection {
+            Some(owner) if owner != projection => {
+                let (owner, found) = (owner.clone(), projection.to_owned());
+                Err(StoreError::backend(action, Shared { owner, found }))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -118,39 +132,53 @@ impl<T: Send + Sync + 'static> ReadModel for InMemory<T> {
         &mut transaction.model.value
     }
 
-    async fn checkpoint(&self, projection: &str) -> Result<Position, StoreError> {
+    async fn checkpoint(&self, projection: &str) -> Result<Option<Checkpoint>, StoreError> {
         let model = self.0.read().await;
-        match &model.projection {
-            Some(owner) if owner != projection => {
-                let (owner, found) = (owner.clone(), projection.to_owned());
-                Err(StoreError::backend("read a checkpoint", Shared { owner, found }))
-            }
-            _ => Ok(model.position),
-        }
+        model.owned_by(projection, "read a checkpoint")?;
+        Ok(model.checkpoint)
     }
 
     async fn commit(
         &self,
         mut transaction: MemoryTransaction<T>,
         projection: &str,
-        from: Position,
-        to: Position,
+        from: Option<Checkpoint>,
+        to: Checkpoint,
     ) -> Result<(), StepError> {
         let model = &mut *transaction.model;
-        if model.position != from {
+        if model.checkpoint != from {
             return Err(StepError::Fenced);
         }
-        match &model.projection {
-            Some(owner) if owner != projection => {
-                let (owner, found) = (owner.clone(), projection.to_owned());
-                return Err(StoreError::backend("move a checkpoint", Shared { owner, found }).into());
-            }
-            Some(_) => {}
-            None => model.projection = Some(projection.to_owned()),
-        }
-        model.position = to;
+        model.owned_by(projection, "move a checkpoint")?;
+        model.projection.get_or_insert_with(|| projection.to_owned());
+        model.checkpoint = Some(to);
         transaction.touched = false;
         Ok(())
+    }
+
+    async fn shadow(&self, projection: &str) -> Result<Self, StoreError> {
+        let model = self.0.read().await;
+        model.owned_by(projection, "begin a rebuild")?;
+        Ok(Self::beginning(Arc::clone(&model.beginning)))
+    }
+
+    async fn replace(&self, projection: &str, shadow: &Self, up_to: Position) -> Result<(), StepError> {
+        let mut shadow = shadow.0.write().await;
+        let mut model = self.0.write().await;
+        model.owned_by(projection, "replace a read model")?;
+        let version = shadow.checkpoint.map(|at| at.version);
+        if model.checkpoint.is_some_and(|at| at.position > up_to || Some(at.version) > version) {
+            return Err(StepError::Fenced);
+        }
+        let model = &mut *model;
+        std::mem::swap(&mut model.value, &mut shadow.value);
+        std::mem::swap(&mut model.checkpoint, &mut shadow.checkpoint);
+        Ok(())
+    }
+
+    /// A value is in nobody else's reach.
+    fn place(&self) -> Option<String> {
+        None
     }
 }
 
@@ -158,20 +186,22 @@ impl<T: Send + Sync + 'static> ReadModel for InMemory<T> {
 mod tests {
     use super::*;
 
-    const AT: fn(u64) -> Position = Position::new;
+    fn at(position: u64) -> Checkpoint {
+        Checkpoint { position: Position::new(position), version: 1 }
+    }
 
     #[tokio::test]
     async fn a_committed_batch_is_seen_and_a_dropped_one_starts_over() {
         let numbers = InMemory::<Vec<u32>>::default();
         let mut batch = numbers.begin().await.unwrap();
         InMemory::target(&mut batch).push(1);
-        numbers.commit(batch, "numbers", AT(0), AT(7)).await.unwrap();
+        numbers.commit(batch, "numbers", None, at(7)).await.unwrap();
         assert_eq!(numbers.read(Clone::clone).await, [1]);
         let mut batch = numbers.begin().await.unwrap();
         InMemory::target(&mut batch).push(2);
         drop(batch);
         assert!(numbers.read(Vec::is_empty).await);
-        assert_eq!(numbers.checkpoint("numbers").await.unwrap(), AT(0));
+        assert_eq!(numbers.checkpoint("numbers").await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -189,19 +219,20 @@ mod tests {
         InMemory::target(&mut batch).push(2);
         drop(batch);
         assert_eq!(numbers.read(Clone::clone).await, [1]);
-        assert_eq!(numbers.position().await, AT(0));
+        assert_eq!(numbers.position().await, Position::ZERO);
     }
 
     #[tokio::test]
     async fn a_checkpoint_is_moved_from_where_it_is_and_by_its_owner() {
         let value = InMemory::<u32>::default();
         let batch = value.begin().await.unwrap();
-        assert!(matches!(value.commit(batch, "one", AT(1), AT(2)).await, Err(StepError::Fenced)));
+        assert!(matches!(value.commit(batch, "one", Some(at(1)), at(2)).await, Err(StepError::Fenced)));
         let batch = value.begin().await.unwrap();
-        value.commit(batch, "one", AT(0), AT(1)).await.unwrap();
+        value.commit(batch, "one", None, at(1)).await.unwrap();
         assert!(value.checkpoint("two").await.is_err());
         let batch = value.begin().await.unwrap();
-        assert!(matches!(value.commit(batch, "two", AT(1), AT(2)).await, Err(StepError::Store(_))));
-        assert_eq!(value.position().await, AT(1));
+        let refused = value.commit(batch, "two", Some(at(1)), at(2)).await;
+        assert!(matches!(refused, Err(StepError::Store(_))));
+        assert_eq!(value.position().await, Position::new(1));
     }
 }

@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
-    InstanceRecord, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep, ProcessStore,
-    RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead, Timestamp,
+    InstanceRecord, Lease, LeaseStore, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep,
+    ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead,
+    Timestamp,
 };
 use tokio::sync::watch;
+use uuid::Uuid;
 
+use crate::leases::Leases;
 use crate::log::Log;
 use crate::process::Processes;
 use crate::snapshots::Snapshots;
@@ -35,6 +38,7 @@ struct State {
     log: Log,
     processes: Processes,
     snapshots: Snapshots,
+    leases: Leases,
 }
 
 impl MemoryStore {
@@ -186,5 +190,23 @@ impl ProcessStore for MemoryStore {
 
     async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.state()?.processes.prune(done_before))
+    }
+}
+
+#[async_trait]
+impl LeaseStore for MemoryStore {
+    async fn acquire_lease(
+        &self,
+        lease: &str,
+        holder: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Lease, StoreError> {
+        Ok(self.state()?.leases.acquire(lease, holder, now, until))
+    }
+
+    async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
+        self.state()?.leases.release(lease, holder);
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! A file's connections: those that write, behind a gate, and some that read.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
@@ -24,7 +25,9 @@ pub(crate) type Statement = Query<'static, Sqlite, SqliteArguments>;
 #[derive(Debug)]
 pub(crate) struct Database {
     path: PathBuf,
-    busy_timeout: Duration,
+    options: SqliteOptions,
+    /// The names of all that our schema makes in it.
+    own_names: HashSet<String>,
     gate: Arc<Mutex<()>>,
     /// What appends, if there is a log in the file.
     log: Option<LogWriter>,
@@ -74,7 +77,8 @@ impl Database {
                 .connect_lazy_with(options)
         };
         Ok(Self {
-            busy_timeout: options.busy_timeout,
+            own_names: kind.own_names().map_err(|error| failed(error.into()))?,
+            options: options.clone(),
             gate: gate::of(&path),
             log,
             derived: Arc::new(Mutex::new(Some(writer))),
@@ -90,6 +94,23 @@ impl Database {
         &self.path
     }
 
+    /// A file beside it: its own name, and more.
+    pub(crate) fn beside(&self, more: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(more);
+        name.into()
+    }
+
+    /// How it was opened.
+    pub(crate) fn options(&self) -> &SqliteOptions {
+        &self.options
+    }
+
+    /// The names of all that our schema makes in it.
+    pub(crate) fn own_names(&self) -> &HashSet<String> {
+        &self.own_names
+    }
+
     /// The connections that the application may query with.
     pub(crate) fn queries(&self) -> &SqlitePool {
         &self.queries
@@ -102,8 +123,10 @@ impl Database {
 
     /// Waits at the gate.
     pub(crate) async fn enter(&self, action: &'static str) -> Result<OwnedMutexGuard<()>, StoreError> {
-        let entered = tokio::time::timeout(self.busy_timeout, Arc::clone(&self.gate).lock_owned()).await;
-        let guard = entered.map_err(|_| StoreError::backend(action, GateTimeout(self.busy_timeout)))?;
+        let entered =
+            tokio::time::timeout(self.options.busy_timeout, Arc::clone(&self.gate).lock_owned()).await;
+        let guard =
+            entered.map_err(|_| StoreError::backend(action, GateTimeout(self.options.busy_timeout)))?;
         match self.readers.permits.is_closed() {
             true => Err(StoreError::Closed),
             false => Ok(guard),
@@ -138,10 +161,10 @@ impl Database {
     /// Waits for who writes, copies the WAL into the file, and closes all connections.
     pub(crate) async fn close(&self) {
         let _gate = Arc::clone(&self.gate).lock_owned().await;
-        self.readers.close(self.busy_timeout).await;
+        self.readers.close(self.options.busy_timeout).await;
         self.projections.close().await;
         // The application may sit on a connection for as long as it likes; closing does not.
-        let _ = tokio::time::timeout(self.busy_timeout, self.queries.close()).await;
+        let _ = tokio::time::timeout(self.options.busy_timeout, self.queries.close()).await;
         if let Some(log) = &self.log {
             log.close().await;
         }

@@ -3,6 +3,7 @@
 //! Before SQLite touches a file that exists, its first bytes are read with plain I/O. So a file of another
 //! program stays as it is, and nothing appears beside it.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(crate) const EVENT_STORE: Kind = Kind {
     migrations: &[
         include_str!("../migrations/store/0001_events.sql"),
         include_str!("../migrations/store/0002_snapshots.sql"),
+        include_str!("../migrations/store/0005_leases.sql"),
     ],
 };
 
@@ -39,7 +41,10 @@ pub(crate) const EVENT_STORE: Kind = Kind {
 pub(crate) const READ_MODEL: Kind = Kind {
     name: "read model of cqrs-sqlite",
     application_id: u32::from_be_bytes(*b"CQRM"),
-    migrations: &[include_str!("../migrations/read_model/0001_projections.sql")],
+    migrations: &[
+        include_str!("../migrations/read_model/0001_projections.sql"),
+        include_str!("../migrations/read_model/0002_versions.sql"),
+    ],
 };
 
 /// What every SQLite file begins with.
@@ -55,6 +60,16 @@ impl Kind {
     /// Whether there are events in such a file.
     pub(crate) fn has_log(&self) -> bool {
         self.application_id == EVENT_STORE.application_id
+    }
+
+    /// The names of all that our schema makes in such a file.
+    pub(crate) fn own_names(&self) -> Result<HashSet<String>, rusqlite::Error> {
+        let database = rusqlite::Connection::open_in_memory()?;
+        for migration in self.migrations {
+            database.execute_batch(migration)?;
+        }
+        let mut names = database.prepare("SELECT name FROM sqlite_schema")?;
+        names.query_map([], |row| row.get(0))?.collect()
     }
 
     fn version(&self) -> u32 {

@@ -39,11 +39,15 @@ mod file;
 mod gate;
 mod head;
 mod judge;
+mod leases;
+mod lock;
 mod log_writer;
 mod options;
 mod process;
 mod read;
 mod read_model;
+mod replace;
+mod shadow;
 mod snapshots;
 mod store;
 

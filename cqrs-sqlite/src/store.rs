@@ -12,6 +12,7 @@ use cqrs_core::{
 use crate::connection::Database;
 use crate::file::EVENT_STORE;
 use crate::head::Head;
+use crate::leases::Presence;
 use crate::{OpenError, SqliteOptions, SqliteReadModel, append, read};
 
 /// Events, and what process managers know, in one SQLite file. A clone is the same store.
@@ -22,6 +23,7 @@ pub struct SqliteStore(Arc<Inner>);
 struct Inner {
     database: Arc<Database>,
     head: Arc<Head>,
+    presence: Presence,
 }
 
 impl SqliteStore {
@@ -41,7 +43,8 @@ impl SqliteStore {
     /// As [`SqliteStore::open`].
     pub async fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, OpenError> {
         let database = Arc::new(Database::open(path.as_ref(), &EVENT_STORE, &options).await?);
-        Ok(Self(Arc::new(Inner { database, head: Arc::new(Head::new(options.poll_interval)) })))
+        let head = Arc::new(Head::new(options.poll_interval));
+        Ok(Self(Arc::new(Inner { database, head, presence: Presence::new() })))
     }
 
     /// The file's canonical path.
@@ -52,6 +55,10 @@ impl SqliteStore {
     /// Read models in the same file. What projections write there waits at the same gate as appends.
     pub fn read_model(&self) -> SqliteReadModel {
         SqliteReadModel::in_database(Arc::clone(&self.0.database))
+    }
+
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.0.presence
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -99,5 +106,6 @@ impl EventStore for SqliteStore {
     async fn close(&self) {
         self.0.head.close();
         self.database().close().await;
+        self.0.presence.end();
     }
 }

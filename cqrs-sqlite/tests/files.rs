@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{everything, one, outsider, place, some};
-use cqrs_core::{EventStore, Json, Position, Snapshot, SnapshotStore, Version};
+use cqrs_core::{Checkpoint, EventStore, Json, Position, ReadModel, Snapshot, SnapshotStore, Version};
 use cqrs_sqlite::{OpenError, SqliteReadModel, SqliteStore};
 use sqlx::{Connection, Executor, Row};
 
@@ -76,7 +76,7 @@ async fn a_file_of_a_newer_version_is_refused_and_not_touched() {
     assert!(message.contains("newer version"), "{message}");
 }
 
-/// The first schema had no snapshots.
+/// The first schema had no snapshots, and no versions of projections.
 #[tokio::test]
 async fn a_file_of_an_older_version_is_migrated_and_keeps_its_events() {
     let (_directory, path) = place();
@@ -85,10 +85,14 @@ async fn a_file_of_an_older_version_is_migrated_and_keeps_its_events() {
     let before = everything(&store).await;
     store.close().await;
     let mut older = outsider(&path).await;
-    older.execute("DROP TABLE snapshots; PRAGMA user_version = 1").await.unwrap();
+    let first = "DROP TABLE snapshots; DROP TABLE leases; ALTER TABLE projections DROP COLUMN version;
+                 INSERT INTO projections VALUES ('of former days', 2); PRAGMA user_version = 1";
+    older.execute(first).await.unwrap();
     older.close().await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
     assert_eq!(everything(&store).await, before);
+    let projected = store.read_model().checkpoint("of former days").await.unwrap();
+    assert_eq!(projected, Some(Checkpoint { position: Position::new(2), version: 1 }));
     let stream = before[0].stream.clone();
     let state = Json::of("state").unwrap();
     let snapshot = Snapshot { stream: stream.clone(), version: Version::new(3), schema_version: 1, state };
@@ -161,9 +165,10 @@ async fn an_empty_file_is_a_new_one_and_the_header_tells_whose_it_is() {
     fs::write(&path, "").unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
     let header = fs::read(&path).unwrap();
+    let migrations = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/store")).unwrap();
     assert_eq!(
         (&header[68..72], &header[60..64]),
-        (&b"CQRS"[..], &[0, 0, 0, 2][..]),
+        (&b"CQRS"[..], &[0, 0, 0, migrations.count() as u8][..]),
         "with the store still open"
     );
     let mut outsider = outsider(&path).await;

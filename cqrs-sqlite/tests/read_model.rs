@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{one, place, some};
-use cqrs_core::{EventStore, Position, ReadModel, StepError, StoreError};
+use cqrs_core::{Checkpoint, EventStore, Position, ReadModel, StepError, StoreError};
 use cqrs_sqlite::{SqliteOptions, SqliteReadModel, SqliteStore};
 use sqlx::{Connection, Executor, SqliteConnection};
 
@@ -16,13 +16,18 @@ fn at(position: u64) -> Position {
     Position::new(position)
 }
 
-/// Adds to a counter, and moves the checkpoint.
+fn checkpoint(position: u64) -> Checkpoint {
+    Checkpoint { position: at(position), version: 1 }
+}
+
+/// Adds to a counter, and moves the checkpoint; from zero, it makes it.
 async fn add(model: &SqliteReadModel, amount: i64, from: u64, to: u64) -> Result<(), StepError> {
     let mut transaction = model.begin().await?;
     let target = SqliteReadModel::target(&mut transaction);
     target.execute("CREATE TABLE IF NOT EXISTS counter (total INTEGER)").await.unwrap();
     sqlx::query("INSERT INTO counter VALUES (?)").bind(amount).execute(&mut *target).await.unwrap();
-    model.commit(transaction, NAME, at(from), at(to)).await
+    let from = Some(checkpoint(from)).filter(|from| from.position > Position::ZERO);
+    model.commit(transaction, NAME, from, checkpoint(to)).await
 }
 
 async fn total(model: &SqliteReadModel) -> i64 {
@@ -41,27 +46,46 @@ async fn both() -> (tempfile::TempDir, SqliteStore, [SqliteReadModel; 2]) {
 async fn each_event_counts_once_and_two_runners_fence_each_other() {
     let (_directory, _store, models) = both().await;
     for model in &models {
-        assert_eq!(model.checkpoint(NAME).await.unwrap(), Position::ZERO);
+        assert_eq!(model.checkpoint(NAME).await.unwrap(), None);
         add(model, 1, 0, 5).await.unwrap();
         for (from, to) in [(0, 5), (0, 6), (4, 6), (6, 7), (6, 6)] {
             assert!(matches!(add(model, 100, from, to).await, Err(StepError::Fenced)), "{from} to {to}");
         }
         add(model, 10, 5, 9).await.unwrap();
         add(model, 1000, 9, 9).await.unwrap();
-        assert_eq!(model.checkpoint(NAME).await.unwrap(), at(9));
-        assert_eq!(model.checkpoint("other").await.unwrap(), Position::ZERO);
+        assert_eq!(model.checkpoint(NAME).await.unwrap(), Some(checkpoint(9)));
+        assert_eq!(model.checkpoint("other").await.unwrap(), None);
         assert_eq!(total(model).await, 1011);
     }
 }
 
+/// A projection that begins with what comes now is at the head of an empty log as well, and has begun.
 #[tokio::test]
-async fn a_missing_checkpoint_is_at_zero() {
+async fn a_checkpoint_at_zero_differs_from_none() {
     let (_directory, _store, models) = both().await;
     for model in &models {
         assert!(matches!(add(model, 1, 3, 5).await, Err(StepError::Fenced)));
+        assert_eq!(model.checkpoint(NAME).await.unwrap(), None);
         add(model, 1, 0, 0).await.unwrap();
-        assert_eq!(model.checkpoint(NAME).await.unwrap(), Position::ZERO);
-        add(model, 1, 0, 2).await.unwrap();
+        assert_eq!(model.checkpoint(NAME).await.unwrap(), Some(checkpoint(0)));
+        assert!(matches!(add(model, 1, 0, 2).await, Err(StepError::Fenced)));
+        let transaction = model.begin().await.unwrap();
+        model.commit(transaction, NAME, Some(checkpoint(0)), checkpoint(2)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_another_version_fences() {
+    let (_directory, _store, models) = both().await;
+    let newer = |position| Checkpoint { version: 2, ..checkpoint(position) };
+    for model in &models {
+        add(model, 1, 0, 5).await.unwrap();
+        for (from, to) in [(newer(5), newer(6)), (newer(5), checkpoint(6))] {
+            let transaction = model.begin().await.unwrap();
+            let refused = model.commit(transaction, NAME, Some(from), to).await;
+            assert!(matches!(refused, Err(StepError::Fenced)));
+        }
+        assert_eq!(model.checkpoint(NAME).await.unwrap(), Some(checkpoint(5)));
     }
 }
 
@@ -95,7 +119,7 @@ async fn a_projection_may_nest_transactions_of_its_own() {
         nested.execute("INSERT INTO counter VALUES (100)").await.unwrap();
         nested.commit().await.unwrap();
         assert_eq!(total(model).await, 1, "nothing is seen before the commit");
-        model.commit(transaction, NAME, at(1), at(2)).await.unwrap();
+        model.commit(transaction, NAME, Some(checkpoint(1)), checkpoint(2)).await.unwrap();
         assert_eq!(total(model).await, 101);
     }
 }
@@ -153,5 +177,5 @@ async fn read_models_survive_closing_and_end_with_the_store() {
     let store = SqliteStore::open(directory.path().join("events.db")).await.unwrap();
     let other = SqliteReadModel::open(directory.path().join("model.db")).await.unwrap();
     assert_eq!((total(&store.read_model()).await, total(&other).await), (1, 2));
-    assert_eq!(other.checkpoint(NAME).await.unwrap(), at(1));
+    assert_eq!(other.checkpoint(NAME).await.unwrap(), Some(checkpoint(1)));
 }

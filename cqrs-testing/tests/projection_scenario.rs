@@ -219,7 +219,7 @@ async fn positions_are_those_of_the_log() {
     let scenario = ProjectionScenario::new(Contents).given([Filled(5), Eaten(2)]);
     let on = scenario.on(
         async || InMemory::<Sweets>::default(),
-        async |model| model.checkpoint("contents").await.unwrap().as_u64(),
+        async |model| model.checkpoint("contents").await.unwrap().map(|at| at.position.as_u64()),
     );
     on.then(2).await;
 }

@@ -6,14 +6,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 
+use super::rebuild::Rebuilder;
+use super::registration::{Made, Registration, Surroundings};
 use super::{App, Inner};
 use crate::dispatch::Dispatcher;
-use crate::process::{ErasedProcess, Outbox, ProcessOf, ProcessWorker};
-use crate::subscribe::{ProjectionWorker, Reporter, Runner};
+use crate::process::{Outbox, ProcessOf, ProcessWorker};
+use crate::subscribe::{Halt, ProjectionWorker, Reporter};
 use crate::{
     BoxError, Clock, DispatchOptions, IdSource, Middleware, ProcessManager, ProcessOptions, Projection,
     RandomIds, ReadModel, Router, Store, SubscribeOptions, SubscriberKind, SystemClock,
@@ -51,29 +51,18 @@ pub enum StartError {
         /// Why.
         source: BoxError,
     },
-}
-
-/// What a subscriber needs of the application around it.
-struct Surroundings {
-    store: Arc<dyn Store>,
-    router: Arc<Router>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdSource>,
-    options: SubscribeOptions,
-    /// Tells the outbox of new tasks.
-    wake: Arc<Notify>,
-    stop: watch::Receiver<bool>,
-}
-
-type Spawn = dyn FnOnce(&Surroundings, Reporter) -> JoinHandle<()> + Send;
-type ByName = dyn FnOnce(&Surroundings) -> Arc<dyn ErasedProcess> + Send;
-
-struct Registration {
-    name: &'static str,
-    kind: SubscriberKind,
-    setup: Option<BoxFuture<'static, Result<(), BoxError>>>,
-    spawn: Box<Spawn>,
-    process: Option<Box<ByName>>,
+    /// A newer version of a projection has made its read model.
+    #[error(
+        "the read model of projection {projection:?} is of version {stored}; this program has version {known}"
+    )]
+    Newer {
+        /// The projection.
+        projection: &'static str,
+        /// The version that has made the read model.
+        stored: u32,
+        /// The version of this program.
+        known: u32,
+    },
 }
 
 impl AppBuilder {
@@ -98,18 +87,48 @@ impl AppBuilder {
     }
 
     /// Runs a projection, and keeps its answers in a read model.
-    pub fn projection<P, R>(mut self, projection: P, read_model: R) -> Self
+    pub fn projection<P, R>(self, projection: P, read_model: R) -> Self
     where
         P: Projection,
         R: ReadModel<Target = P::Target>,
     {
-        let worker = Arc::new(ProjectionWorker { projection, read_model });
-        let setup = Arc::clone(&worker);
+        self.register_projection(projection, read_model, None)
+    }
+
+    /// Runs a projection with options of its own.
+    pub fn projection_with<P, R>(self, projection: P, read_model: R, options: SubscribeOptions) -> Self
+    where
+        P: Projection,
+        R: ReadModel<Target = P::Target>,
+    {
+        self.register_projection(projection, read_model, Some(options))
+    }
+
+    fn register_projection<P, R>(
+        mut self,
+        projection: P,
+        read_model: R,
+        options: Option<SubscribeOptions>,
+    ) -> Self
+    where
+        P: Projection,
+        R: ReadModel<Target = P::Target>,
+    {
         self.subscribers.push(Registration {
             name: P::NAME,
             kind: SubscriberKind::Projection,
-            setup: Some(async move { setup.setup().await }.boxed()),
-            spawn: Box::new(move |around, reporter| around.spawn(worker, reporter)),
+            options,
+            make: Box::new(move |around, options| {
+                let (projection, store) = (Arc::new(projection), Arc::clone(&around.store));
+                let worker = Arc::new(ProjectionWorker::new(projection, read_model, store, options));
+                let setup = Arc::clone(&worker);
+                let rebuild = Arc::clone(&worker);
+                Made {
+                    setup: Some(async move { setup.setup().await }.boxed()),
+                    rebuild: Some(rebuild),
+                    ..Made::runs(worker, options)
+                }
+            }),
             process: None,
         });
         self
@@ -120,8 +139,8 @@ impl AppBuilder {
         self.subscribers.push(Registration {
             name: P::NAME,
             kind: SubscriberKind::ProcessManager,
-            setup: None,
-            spawn: Box::new(|around, reporter| {
+            options: None,
+            make: Box::new(|around, options| {
                 let worker = ProcessWorker::<P> {
                     store: Arc::clone(&around.store),
                     router: Arc::clone(&around.router),
@@ -129,7 +148,7 @@ impl AppBuilder {
                     wake: Arc::clone(&around.wake),
                     process: PhantomData,
                 };
-                around.spawn(worker, reporter)
+                Made::runs(worker, options)
             }),
             process: Some(Box::new(|around| {
                 let (store, router) = (Arc::clone(&around.store), Arc::clone(&around.router));
@@ -180,7 +199,7 @@ impl AppBuilder {
     /// # Errors
     ///
     /// [`StartError`] when something does not fit; then nothing runs.
-    pub async fn start(mut self) -> Result<App, StartError> {
+    pub async fn start(self) -> Result<App, StartError> {
         if let Some(name) = self.router.routed_twice() {
             return Err(StartError::RoutedTwice(name));
         }
@@ -189,18 +208,7 @@ impl AppBuilder {
                 return Err(StartError::NamedTwice(subscriber.name));
             }
         }
-        for subscriber in &mut self.subscribers {
-            if let Some(setup) = subscriber.setup.take() {
-                let projection = subscriber.name;
-                setup.await.map_err(|source| StartError::Setup { projection, source })?;
-            }
-        }
-        Ok(self.spawn())
-    }
-
-    fn spawn(self) -> App {
         let (stop, stopped) = watch::channel(false);
-        let progress = Arc::new(Notify::new());
         let around = Surroundings {
             store: Arc::clone(&self.store),
             router: Arc::new(self.router),
@@ -210,23 +218,31 @@ impl AppBuilder {
             wake: Arc::new(Notify::new()),
             stop: stopped,
         };
-        let dispatcher = Dispatcher::start(
-            Arc::clone(&self.store),
-            self.clock,
-            self.ids,
-            self.dispatch,
-            self.middleware.into(),
-        );
+        let mut ready = Vec::new();
+        for Registration { name, kind, options, make, process } in self.subscribers {
+            let mut made = make(&around, options.unwrap_or(around.options));
+            if let Some(setup) = made.setup.take() {
+                setup.await.map_err(|source| StartError::of_setup(name, source))?;
+            }
+            ready.push((name, kind, made, process));
+        }
+        let dispatcher =
+            Dispatcher::start(self.store, self.clock, self.ids, self.dispatch, self.middleware.into());
+        let progress = Arc::new(Notify::new());
         let mut subscribers = Vec::new();
+        let mut rebuilders = HashMap::new();
         let mut tasks = Vec::new();
         let mut processes = HashMap::new();
-        for subscriber in self.subscribers {
-            let reporter = Reporter::new(subscriber.name, subscriber.kind);
+        for (name, kind, made, process) in ready {
+            let reporter = Reporter::new(name, kind, Arc::clone(&around.clock));
             subscribers.push(reporter.watch());
-            tasks.push((subscriber.spawn)(&around, reporter));
-            if let Some(process) = subscriber.process {
-                processes.insert(subscriber.name, process(&around));
+            if let Some(projection) = made.rebuild {
+                rebuilders.insert(name, Rebuilder { projection, status: reporter.sender() });
             }
+            if let Some(process) = process {
+                processes.insert(name, process(&around));
+            }
+            tasks.push((made.spawn)(&around, reporter));
         }
         // Without process managers nobody asks for anything.
         if !processes.is_empty() {
@@ -241,29 +257,25 @@ impl AppBuilder {
             };
             tasks.push(tokio::spawn(outbox.run()));
         }
-        App(Arc::new(Inner {
-            store: self.store,
+        Ok(App(Arc::new(Inner {
+            store: around.store,
             dispatcher,
             router: around.router,
             subscribers,
+            rebuilders,
             progress,
             stop,
             tasks: tasks.into(),
-        }))
+        })))
     }
 }
 
-impl Surroundings {
-    fn spawn<W: crate::subscribe::Worker>(&self, worker: W, reporter: Reporter) -> JoinHandle<()> {
-        let runner = Runner {
-            worker,
-            store: Arc::clone(&self.store),
-            ids: Arc::clone(&self.ids),
-            reporter,
-            options: self.options,
-            stop: self.stop.clone(),
-        };
-        tokio::spawn(runner.run())
+impl StartError {
+    fn of_setup(projection: &'static str, source: BoxError) -> Self {
+        match source.downcast_ref() {
+            Some(&Halt::Superseded { stored, known }) => Self::Newer { projection, stored, known },
+            _ => Self::Setup { projection, source },
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::App;
 use crate::dispatch::Consistency;
-use crate::{CorrelationId, Position, StoreError, SubscriberKind, SubscriberState, SubscriberStatus};
+use crate::{CorrelationId, Position, StoreError, SubscriberKind, SubscriberStatus};
 
 /// How often a waiting caller looks for itself: another process may have done what it waits for.
 const POLL: Duration = Duration::from_millis(20);
@@ -114,7 +114,6 @@ impl App {
 
 /// Waits until a subscriber is at a position, or has ended without.
 async fn is_there(mut status: watch::Receiver<SubscriberStatus>, position: Position) -> bool {
-    let ended = |status: &SubscriberStatus| status.state == SubscriberState::Stopped;
-    let found = status.wait_for(|status| status.position >= position || ended(status)).await;
+    let found = status.wait_for(|status| status.position >= position || status.state.is_stopped()).await;
     found.is_ok_and(|status| status.position >= position)
 }

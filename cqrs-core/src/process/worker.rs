@@ -61,6 +61,10 @@ impl<P: ProcessManager> Worker for ProcessWorker<P> {
         }
         Ok(())
     }
+
+    fn lease(&self) -> Option<String> {
+        Some(format!("process {}", P::NAME))
+    }
 }
 
 /// A process manager whose type is not known, for the outbox.

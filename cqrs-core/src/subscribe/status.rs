@@ -1,20 +1,34 @@
 //! How a subscriber is doing, for everybody to see.
 
-use tokio::sync::watch;
+use std::time::Duration;
 
-use crate::Position;
+use crate::{Position, Timestamp};
 
 /// How a subscriber is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SubscriberStatus {
     /// Its name.
     pub name: &'static str,
     /// What it is.
     pub kind: SubscriberKind,
-    /// Its durable checkpoint: everything at or below is worked on.
-    pub position: Position,
     /// Whether it runs.
     pub state: SubscriberState,
+    /// Its durable checkpoint: everything at or below is worked on, by whatever runner.
+    pub position: Position,
+    /// The last position of the log, as far as the subscriber knows; not below its own. While it is behind, it
+    /// looks once a second.
+    pub head: Position,
+    /// When the oldest event was recorded that it has read and not worked on yet.
+    pub oldest_waiting: Option<Timestamp>,
+    /// How many positions of the log it has come further each second, over the last few seconds.
+    pub rate: u64,
+    /// What went wrong last, with its causes, and when. It stays when all is well again.
+    pub last_error: Option<(Timestamp, String)>,
+    /// How many events are parked, and wait for somebody to decide. Projections park none.
+    pub parked: u64,
+    /// How far a rebuild has come, while there is one.
+    pub rebuild: Option<RebuildProgress>,
 }
 
 /// What a subscriber is.
@@ -39,39 +53,94 @@ pub enum SubscriberState {
         attempts: u32,
         /// What went wrong last, with its causes.
         error: String,
+        /// When it tries again.
+        next_attempt: Timestamp,
     },
-    /// It has ended, with the application.
-    Stopped,
+    /// Another runner works, in another process or in another application of this one. The status follows it, and
+    /// this runner takes over when it ends.
+    Waiting {
+        /// Until when the other has the work, unless it renews that.
+        until: Timestamp,
+    },
+    /// Its read model has the answers of an earlier version of the projection, and keeps them until those of this
+    /// version are ready.
+    Rebuilding,
+    /// It has ended.
+    Stopped {
+        /// Why, unless the application has ended.
+        error: Option<String>,
+    },
 }
 
-/// The subscriber's side of a status.
-pub(crate) struct Reporter(watch::Sender<SubscriberStatus>);
+/// How far a rebuild has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RebuildProgress {
+    /// Where it began.
+    pub start: Position,
+    /// Up to where it has come.
+    pub position: Position,
+    /// The last position of the log, as far as is known.
+    pub head: Position,
+    /// How many positions of the log it comes further each second, over the last few seconds.
+    pub rate: u64,
+}
 
-impl Reporter {
-    pub(crate) fn new(name: &'static str, kind: SubscriberKind) -> Self {
-        let state = SubscriberState::Running;
-        Self(watch::Sender::new(SubscriberStatus { name, kind, position: Position::ZERO, state }))
+impl SubscriberStatus {
+    /// How many positions of the log it has still to come.
+    pub fn lag(&self) -> u64 {
+        self.head.as_u64().saturating_sub(self.position.as_u64())
     }
 
-    pub(crate) fn watch(&self) -> watch::Receiver<SubscriberStatus> {
-        self.0.subscribe()
-    }
-
-    pub(crate) fn running(&self, position: Position) {
-        self.0.send_modify(|status| {
-            status.position = position;
-            status.state = SubscriberState::Running;
-        });
-    }
-
-    pub(crate) fn retrying(&self, attempts: u32, error: String) {
-        self.0.send_modify(|status| status.state = SubscriberState::Retrying { attempts, error });
+    /// How long the oldest event that it has read and not worked on has been waiting at `now`; zero when there
+    /// is none.
+    pub fn lag_time(&self, now: Timestamp) -> Duration {
+        self.oldest_waiting.map_or(Duration::ZERO, |recorded| now.since(recorded))
     }
 }
 
-/// Whatever ends the subscriber's task ends its status too, so that nobody waits for it in vain.
-impl Drop for Reporter {
-    fn drop(&mut self) {
-        self.0.send_modify(|status| status.state = SubscriberState::Stopped);
+impl SubscriberState {
+    /// Whether it has ended, for whatever reason.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped { .. })
+    }
+}
+
+impl RebuildProgress {
+    /// How much is done, of 100.
+    pub fn percent(&self) -> f64 {
+        let all = self.head.as_u64().saturating_sub(self.start.as_u64());
+        let done = self.position.as_u64().saturating_sub(self.start.as_u64());
+        if all == 0 { 100.0 } else { (100.0 * done as f64 / all as f64).min(100.0) }
+    }
+
+    /// How long it takes still, at the present rate; `None` when that cannot be told.
+    pub fn time_left(&self) -> Option<Duration> {
+        let left = self.head.as_u64().saturating_sub(self.position.as_u64());
+        match (left, self.rate) {
+            (0, _) => Some(Duration::ZERO),
+            (_, 0) => None,
+            (left, rate) => Some(Duration::from_secs_f64(left as f64 / rate as f64)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_told_of_what_there_is_to_do() {
+        let progress = |start, position, head, rate| RebuildProgress {
+            start: Position::new(start),
+            position: Position::new(position),
+            head: Position::new(head),
+            rate,
+        };
+        assert_eq!(progress(0, 0, 0, 0).percent(), 100.0);
+        assert_eq!(progress(0, 0, 0, 0).time_left(), Some(Duration::ZERO));
+        assert_eq!(progress(100, 125, 200, 0).percent(), 25.0);
+        assert_eq!(progress(100, 125, 200, 0).time_left(), None);
+        assert_eq!(progress(100, 125, 200, 50).time_left(), Some(Duration::from_millis(1_500)));
     }
 }

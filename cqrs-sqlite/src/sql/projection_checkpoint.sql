@@ -1,2 +1,2 @@
--- How far a projection has worked. ?1 its name.
-SELECT position FROM projections WHERE name = ?1;
+-- How far a projection has worked, and in which version. ?1 its name.
+SELECT position, version FROM projections WHERE name = ?1;

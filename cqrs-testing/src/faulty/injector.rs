@@ -1,12 +1,13 @@
 //! What makes calls go wrong, whatever they are calls of.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cqrs_core::StoreError;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::fate::Fate;
 use super::plan::{Fault, Faults, Operation};
@@ -65,6 +66,8 @@ struct State {
     /// What the next calls suffer, before anything of the plan.
     next: BTreeMap<Operation, VecDeque<Fault>>,
     calm: bool,
+    /// Those who asked for leases, and how their processes are.
+    holders: HashMap<Uuid, watch::Sender<Life>>,
     injected: Vec<Injected>,
 }
 
@@ -102,6 +105,16 @@ impl Injector {
 
     pub(super) fn injected(&self) -> Vec<Injected> {
         self.state().injected.clone()
+    }
+
+    /// This process asks for leases in this name.
+    pub(super) fn holds(&self, holder: Uuid) {
+        self.state().holders.insert(holder, self.life.clone());
+    }
+
+    /// Whether whoever asked for leases in this name has died.
+    pub(super) fn has_died(&self, holder: Uuid) -> bool {
+        self.state().holders.get(&holder).is_some_and(|life| *life.borrow() == Life::Crashed)
     }
 
     pub(super) fn has_crashed(&self) -> bool {

@@ -98,6 +98,14 @@ operations! {
     ReadModelCheckpoint: reads "read_model.checkpoint" "read a checkpoint of a read model",
     /// [`ReadModel::commit`](cqrs_core::ReadModel::commit).
     ReadModelCommit: writes "read_model.commit" "commit to a read model",
+    /// [`ReadModel::shadow`](cqrs_core::ReadModel::shadow).
+    ReadModelShadow: reads "read_model.shadow" "make a shadow of a read model",
+    /// [`ReadModel::replace`](cqrs_core::ReadModel::replace).
+    ReadModelReplace: writes "read_model.replace" "replace a read model",
+    /// [`LeaseStore::acquire_lease`](cqrs_core::LeaseStore::acquire_lease).
+    AcquireLease: writes "acquire_lease" "acquire a lease",
+    /// [`LeaseStore::release_lease`](cqrs_core::LeaseStore::release_lease).
+    ReleaseLease: writes "release_lease" "release a lease",
 }
 
 /// How often calls go wrong: each rate is a probability from 0 to 1. Start from [`FaultRates::default`], which is

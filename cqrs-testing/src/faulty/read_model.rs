@@ -1,7 +1,7 @@
 //! A read model that goes wrong.
 
 use async_trait::async_trait;
-use cqrs_core::{Position, ReadModel, StepError, StoreError};
+use cqrs_core::{Checkpoint, Position, ReadModel, StepError, StoreError};
 
 use super::injector::Injector;
 use super::plan::Operation;
@@ -27,7 +27,7 @@ impl<R: ReadModel> ReadModel for FaultyReadModel<R> {
         R::target(transaction)
     }
 
-    async fn checkpoint(&self, projection: &str) -> Result<Position, StoreError> {
+    async fn checkpoint(&self, projection: &str) -> Result<Option<Checkpoint>, StoreError> {
         self.injector.call(Operation::ReadModelCheckpoint, self.inner.checkpoint(projection)).await
     }
 
@@ -35,10 +35,25 @@ impl<R: ReadModel> ReadModel for FaultyReadModel<R> {
         &self,
         transaction: R::Transaction,
         projection: &str,
-        from: Position,
-        to: Position,
+        from: Option<Checkpoint>,
+        to: Checkpoint,
     ) -> Result<(), StepError> {
         let commit = self.inner.commit(transaction, projection, from, to);
         self.injector.call(Operation::ReadModelCommit, commit).await
+    }
+
+    /// The shadow goes wrong by the same plan.
+    async fn shadow(&self, projection: &str) -> Result<Self, StoreError> {
+        let inner = self.injector.call(Operation::ReadModelShadow, self.inner.shadow(projection)).await?;
+        Ok(Self { inner, injector: self.injector.clone() })
+    }
+
+    async fn replace(&self, projection: &str, shadow: &Self, up_to: Position) -> Result<(), StepError> {
+        let replace = self.inner.replace(projection, &shadow.inner, up_to);
+        self.injector.call(Operation::ReadModelReplace, replace).await
+    }
+
+    fn place(&self) -> Option<String> {
+        self.inner.place()
     }
 }

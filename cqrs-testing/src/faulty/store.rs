@@ -3,9 +3,12 @@
 use async_trait::async_trait;
 use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
-    InstanceRecord, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep, ProcessStore,
-    RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead, Timestamp,
+    InstanceRecord, Lease, LeaseStore, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep,
+    ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead,
+    Timestamp,
 };
+
+use uuid::Uuid;
 
 use super::FaultyStore;
 use super::plan::Operation;
@@ -106,5 +109,34 @@ impl<S: ProcessStore> ProcessStore for FaultyStore<S> {
 
     async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
         self.injector.call(Operation::PruneTasks, self.inner.prune_tasks(done_before)).await
+    }
+}
+
+#[async_trait]
+impl<S: LeaseStore> LeaseStore for FaultyStore<S> {
+    /// A lease of a process that has died is free, as with a store that learns of deaths.
+    async fn acquire_lease(
+        &self,
+        lease: &str,
+        holder: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Lease, StoreError> {
+        let acquire = async {
+            self.injector.holds(holder);
+            let answer = self.inner.acquire_lease(lease, holder, now, until).await?;
+            match answer {
+                Lease::HeldBy { holder: dead, .. } if self.injector.has_died(dead) => {
+                    self.inner.release_lease(lease, dead).await?;
+                    self.inner.acquire_lease(lease, holder, now, until).await
+                }
+                answer => Ok(answer),
+            }
+        };
+        self.injector.call(Operation::AcquireLease, acquire).await
+    }
+
+    async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
+        self.injector.call(Operation::ReleaseLease, self.inner.release_lease(lease, holder)).await
     }
 }

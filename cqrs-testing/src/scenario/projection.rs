@@ -7,7 +7,7 @@ use std::fmt::{self, Debug, Display};
 use std::ops::Range;
 use std::panic::Location;
 
-use cqrs_core::{Event, Projection, ReadModel, StepError, describe};
+use cqrs_core::{Checkpoint, Event, Position, Projection, ReadModel, StepError, describe};
 
 use super::history::{History, told};
 use super::story::Story;
@@ -177,10 +177,11 @@ impl<P: Projection> ProjectionScenario<P> {
     async fn setup<R: ReadModel<Target = P::Target>>(&self, model: &R) -> Result<(), String> {
         let store = |error: StepError| describe(&error);
         let at = model.checkpoint(P::NAME).await.map_err(|error| describe(&error))?;
+        let to = at.unwrap_or(Checkpoint { position: Position::ZERO, version: P::VERSION });
         let mut transaction = model.begin().await.map_err(|error| describe(&error))?;
         let setup = self.projection.setup(R::target(&mut transaction)).await;
         setup.map_err(|error| format!("the setup failed: {}", describe(&*error)))?;
-        model.commit(transaction, P::NAME, at, at).await.map_err(store)
+        model.commit(transaction, P::NAME, at, to).await.map_err(store)
     }
 
     async fn batch<R: ReadModel<Target = P::Target>>(
@@ -199,7 +200,8 @@ impl<P: Projection> ProjectionScenario<P> {
             (_, events) => self.projection.project_batch(events, target).await,
         };
         projected.map_err(|error| describe(&*error))?;
-        let committed = model.commit(transaction, P::NAME, from, last.position).await;
+        let to = Checkpoint { position: last.position, version: P::VERSION };
+        let committed = model.commit(transaction, P::NAME, from, to).await;
         committed.map_err(|error| describe(&error))
     }
 }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 pub(crate) use cqrs_core::*;
 pub(crate) use cqrs_memory::MemoryStore;
 use cqrs_testing::StoreFactory;
+use uuid::Uuid;
 
 use crate::ledger::Ledger;
 
@@ -126,6 +127,26 @@ pub(crate) trait Breach: Send + Sync + 'static {
 
     async fn save_snapshot(&self, store: &MemoryStore, snapshot: Snapshot) -> Result<bool, StoreError> {
         store.save_snapshot(snapshot).await
+    }
+
+    async fn acquire_lease(
+        &self,
+        store: &MemoryStore,
+        lease: &str,
+        holder: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Lease, StoreError> {
+        store.acquire_lease(lease, holder, now, until).await
+    }
+
+    async fn release_lease(
+        &self,
+        store: &MemoryStore,
+        lease: &str,
+        holder: Uuid,
+    ) -> Result<(), StoreError> {
+        store.release_lease(lease, holder).await
     }
 
     /// Where the breach wants every step that was taken, and every outcome, written down.
@@ -321,5 +342,22 @@ impl ProcessStore for Broken {
 
     async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
         self.breach.prune_tasks(self.store().await, done_before).await
+    }
+}
+
+#[async_trait]
+impl LeaseStore for Broken {
+    async fn acquire_lease(
+        &self,
+        lease: &str,
+        holder: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Lease, StoreError> {
+        self.breach.acquire_lease(self.store().await, lease, holder, now, until).await
+    }
+
+    async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
+        self.breach.release_lease(self.store().await, lease, holder).await
     }
 }

@@ -7,6 +7,7 @@ use cqrs_core::{
     OutboxState, OutboxTask, Position, RecordedEvent, Snapshot, StreamId, Timestamp, Version,
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// All that becomes true in one transaction, in order.
 pub(crate) type Change = Vec<Fact>;
@@ -25,6 +26,16 @@ pub(crate) enum Fact {
     Task(Task),
     /// A task that was pruned.
     Forgotten(CommandId),
+    /// A lease, and who has it; nobody, once it was given back.
+    Lease(String, Option<Claim>),
+}
+
+/// Who has a lease, and until when.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Claim {
+    pub(crate) holder: Uuid,
+    #[serde(with = "micros")]
+    pub(crate) until: Timestamp,
 }
 
 /// A task of the outbox.

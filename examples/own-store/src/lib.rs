@@ -6,6 +6,7 @@
 mod fact;
 mod journal;
 mod judge;
+mod leases;
 mod log;
 mod opened;
 mod processes;

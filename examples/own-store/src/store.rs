@@ -8,11 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
-    InstanceRecord, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep, ProcessStore,
-    RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead, Timestamp,
+    InstanceRecord, Lease, LeaseStore, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep,
+    ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead,
+    Timestamp,
 };
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use crate::fact::Change;
 use crate::judge::judge;
@@ -249,5 +251,24 @@ impl ProcessStore for OwnStore {
             (change, count)
         })
         .await
+    }
+}
+
+#[async_trait]
+impl LeaseStore for OwnStore {
+    async fn acquire_lease(
+        &self,
+        lease: &str,
+        holder: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Lease, StoreError> {
+        let lease = lease.to_owned();
+        self.change(move |state| state.leases.acquire(lease, holder, now, until)).await
+    }
+
+    async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
+        let lease = lease.to_owned();
+        self.change(move |state| (state.leases.release(lease, holder), ())).await
     }
 }

@@ -1,0 +1,37 @@
+//! How subscribers work.
+
+use std::time::Duration;
+
+use super::StartFrom;
+
+/// How subscribers work. Start from [`SubscribeOptions::default`] and change what must be changed.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SubscribeOptions {
+    /// Where a subscriber begins that has no checkpoint yet. At the origin by default.
+    pub start: StartFrom,
+    /// The most events that are worked on in one transaction. 1,000 by default.
+    pub batch_events: usize,
+    /// How long events may wait for others to fill the batch up. Not at all by default: a batch is what is there.
+    pub batch_wait: Duration,
+    /// The first pause after a failure; it doubles each time, with jitter. 20 ms by default.
+    pub first_retry: Duration,
+    /// The longest pause after a failure. 20 s by default.
+    pub longest_retry: Duration,
+    /// For how long a runner that has died without a word keeps others from its work, unless the store knows of
+    /// its death. It is renewed when a third of it has passed. 10 s by default.
+    pub lease: Duration,
+}
+
+impl Default for SubscribeOptions {
+    fn default() -> Self {
+        Self {
+            start: StartFrom::Origin,
+            batch_events: 1_000,
+            batch_wait: Duration::ZERO,
+            first_retry: Duration::from_millis(20),
+            longest_retry: Duration::from_secs(20),
+            lease: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Making a read model anew beside the old one, and putting it in its place.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::worker::superseded;
+use super::{ProgressReporter, Projection, ProjectionWorker, ReadModel, Worker};
+use crate::{BoxError, Position, StepError};
+
+/// How often in a row a batch may fail before a rebuild gives up.
+const ATTEMPTS: u32 = 5;
+
+/// Somebody in this application rebuilds the same already.
+#[derive(Debug, thiserror::Error)]
+#[error("a rebuild is under way")]
+pub(crate) struct UnderWay;
+
+/// A projection whose type is not known, for those who want it rebuilt.
+#[async_trait]
+pub(crate) trait Rebuildable: Send + Sync {
+    /// Makes the read model anew beside the old one, and replaces the old one when it has caught up. Tells up to
+    /// where that was. Nothing has happened when it fails, or is dropped.
+    async fn rebuild(&self, progress: ProgressReporter) -> Result<Position, BoxError>;
+
+    /// Replaces the read model by one that has seen no event.
+    async fn reset(&self) -> Result<(), BoxError>;
+}
+
+#[async_trait]
+impl<P: Projection, R: ReadModel<Target = P::Target>> Rebuildable for ProjectionWorker<P, R> {
+    async fn rebuild(&self, progress: ProgressReporter) -> Result<Position, BoxError> {
+        let _only = self.rebuild.try_lock().map_err(|_| UnderWay)?;
+        let shadow = self.shadow().await?;
+        let start = shadow.begin().await?;
+        tracing::info!(projection = P::NAME, version = P::VERSION, "a rebuild begins");
+        loop {
+            shadow.catch_up(start, &progress).await?;
+            // No batch of this process comes between the last event and the replacement. One of another process may:
+            // then there is more to catch up with.
+            let _live = self.live.lock().await;
+            let at = shadow.catch_up(start, &progress).await?;
+            match self.read_model.replace(P::NAME, &shadow.read_model, at).await {
+                Ok(()) => {
+                    self.disturbed.notify_one();
+                    tracing::info!(projection = P::NAME, version = P::VERSION, %at, "a rebuild took the old one's place");
+                    return Ok(at);
+                }
+                Err(StepError::Fenced) => self.check_version().await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn reset(&self) -> Result<(), BoxError> {
+        let _only = self.rebuild.try_lock().map_err(|_| UnderWay)?;
+        let shadow = self.shadow().await?;
+        shadow.checkpoint().await?;
+        let _live = self.live.lock().await;
+        match self.read_model.replace(P::NAME, &shadow.read_model, Position::new(u64::MAX)).await {
+            Err(StepError::Fenced) => self.check_version().await?,
+            replaced => replaced?,
+        }
+        self.disturbed.notify_one();
+        Ok(())
+    }
+}
+
+impl<P: Projection, R: ReadModel<Target = P::Target>> ProjectionWorker<P, R> {
+    async fn shadow(&self) -> Result<Self, BoxError> {
+        let read_model = self.read_model.shadow(P::NAME).await?;
+        Ok(Self::new(Arc::clone(&self.projection), read_model, Arc::clone(&self.store), self.options))
+    }
+
+    /// Works up to the head of the log, as one that nobody queries.
+    async fn catch_up(&self, start: Position, progress: &ProgressReporter) -> Result<Position, BoxError> {
+        let mut at = self.checkpoint().await?;
+        let mut head = self.store.head().await?;
+        let mut failures = 0;
+        loop {
+            progress.at(start, at, head);
+            let page = self.store.read_log(at, &self.filter(), self.options.batch_events).await?;
+            let to = page.scanned_to;
+            if to == at {
+                return Ok(at);
+            }
+            match self.work(at, page).await {
+                Ok(()) => (at, failures) = (to, 0),
+                Err(error) => {
+                    failures += 1;
+                    if failures == ATTEMPTS {
+                        return Err(error);
+                    }
+                    at = self.checkpoint().await?;
+                }
+            }
+            if at > head {
+                head = self.store.head().await?;
+            }
+        }
+    }
+
+    /// Fails when a later version has made what is there.
+    async fn check_version(&self) -> Result<(), BoxError> {
+        match self.read_model.checkpoint(P::NAME).await? {
+            Some(at) if at.version > P::VERSION => Err(superseded::<P>(Some(at)).into()),
+            _ => Ok(()),
+        }
+    }
+}

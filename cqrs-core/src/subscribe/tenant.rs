@@ -1,0 +1,91 @@
+//! A runner as tenant of its work: among several runners of one work, who holds the lease works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{Clock, IdSource, Lease, Store, StoreError, Timestamp};
+
+/// A runner's claim to the lease of its work. Call [`Tenant::hold`] before each piece of it, and
+/// [`Tenant::give_back`] at the end.
+pub(crate) struct Tenant {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    /// Nothing, for work that nobody else can do.
+    lease: Option<String>,
+    holder: Uuid,
+    lasts: Duration,
+    known: Known,
+}
+
+#[derive(Clone, Copy)]
+enum Known {
+    Nothing,
+    Held { since: Timestamp },
+    HeldBy { until: Timestamp, asked: Instant },
+}
+
+/// Whether it is a runner's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Ours,
+    Theirs { until: Timestamp },
+}
+
+impl Tenant {
+    /// How often one who waits for its turn asks again.
+    pub(crate) const ASK: Duration = Duration::from_millis(250);
+
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: &dyn IdSource,
+        lease: Option<String>,
+        lasts: Duration,
+    ) -> Self {
+        Self { store, clock, lease, holder: ids.next_id(), lasts, known: Known::Nothing }
+    }
+
+    /// Takes the lease, or renews it when a third of its time has passed; asks the store no more often than needed.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked.
+    pub(crate) async fn hold(&mut self) -> Result<Whose, StoreError> {
+        let Some(lease) = &self.lease else { return Ok(Whose::Ours) };
+        let now = self.clock.now();
+        match self.known {
+            // A clock that goes back makes the lease look young, which is no harm for long.
+            Known::Held { since } if now.since(since) < self.lasts / 3 => return Ok(Whose::Ours),
+            Known::HeldBy { until, asked } if asked.elapsed() < Self::ASK => {
+                return Ok(Whose::Theirs { until });
+            }
+            _ => {}
+        }
+        match self.store.acquire_lease(lease, self.holder, now, now.plus(self.lasts)).await? {
+            Lease::Held => {
+                self.known = Known::Held { since: now };
+                Ok(Whose::Ours)
+            }
+            Lease::HeldBy { until, .. } => {
+                self.known = Known::HeldBy { until, asked: Instant::now() };
+                Ok(Whose::Theirs { until })
+            }
+        }
+    }
+
+    /// How long one may rest before the lease is to be renewed; `None` for work without one.
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        self.lease.as_ref().map(|_| self.lasts / 3)
+    }
+
+    /// Lets the next one work at once.
+    pub(crate) async fn give_back(self) {
+        let (Some(lease), Known::Held { .. }) = (&self.lease, self.known) else { return };
+        if let Err(error) = self.store.release_lease(lease, self.holder).await {
+            tracing::debug!(lease, %error, "a lease was not given back, and ends in its time");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! A projection on the subscribers' loop.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, Notify, OnceCell};
+
+use super::{
+    Checkpoint, Halt, ProgressReporter, Projection, ReadModel, Rebuildable, StartFrom, SubscribeOptions,
+    Worker,
+};
+use crate::{BoxError, EventFilter, LogPage, Position, RecordedEvent, StepError, Store, StoreError};
+
+pub(crate) struct ProjectionWorker<P, R> {
+    pub(super) projection: Arc<P>,
+    pub(super) read_model: R,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) options: SubscribeOptions,
+    /// Where a read model begins that is empty. What is now is found out once.
+    begin: OnceCell<Position>,
+    /// Held while the content changes: by a batch, or by a shadow that takes its place.
+    pub(super) live: Mutex<()>,
+    /// Held by the one rebuild that there can be.
+    pub(super) rebuild: Mutex<()>,
+    /// Told when the content was replaced.
+    pub(super) disturbed: Notify,
+}
+
+impl<P: Projection, R: ReadModel<Target = P::Target>> ProjectionWorker<P, R> {
+    pub(crate) fn new(
+        projection: Arc<P>,
+        read_model: R,
+        store: Arc<dyn Store>,
+        options: SubscribeOptions,
+    ) -> Self {
+        Self {
+            projection,
+            read_model,
+            store,
+            options,
+            begin: OnceCell::new(),
+            live: Mutex::new(()),
+            rebuild: Mutex::new(()),
+            disturbed: Notify::new(),
+        }
+    }
+
+    /// Lets the projection make its tables, at a start. Those of an earlier version are left as they are.
+    pub(crate) async fn setup(&self) -> Result<(), BoxError> {
+        let at = self.read_model.checkpoint(P::NAME).await?;
+        match at.map(|at| at.version.cmp(&P::VERSION)) {
+            None | Some(std::cmp::Ordering::Equal) => self.prepare(at).await,
+            Some(std::cmp::Ordering::Less) => Ok(()),
+            Some(std::cmp::Ordering::Greater) => Err(superseded::<P>(at).into()),
+        }
+    }
+
+    async fn prepare(&self, at: Option<Checkpoint>) -> Result<(), BoxError> {
+        let to = match at {
+            Some(at) => at,
+            None => Self::checkpoint_at(self.begin().await?),
+        };
+        let mut transaction = self.read_model.begin().await?;
+        self.projection.setup(R::target(&mut transaction)).await?;
+        match self.read_model.commit(transaction, P::NAME, at, to).await {
+            // Another runner works already, on tables that are there.
+            Ok(()) | Err(StepError::Fenced) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where a read model begins.
+    pub(super) async fn begin(&self) -> Result<Position, StoreError> {
+        let begin = self.begin.get_or_try_init(|| async {
+            match self.options.start {
+                StartFrom::Origin => Ok(Position::ZERO),
+                StartFrom::Position(position) => Ok(position),
+                StartFrom::Now => self.store.head().await,
+            }
+        });
+        begin.await.copied()
+    }
+
+    fn checkpoint_at(position: Position) -> Checkpoint {
+        Checkpoint { position, version: P::VERSION }
+    }
+}
+
+/// Says that a later version has made what is there.
+pub(super) fn superseded<P: Projection>(at: Option<Checkpoint>) -> Halt {
+    Halt::Superseded { stored: at.map_or(0, |at| at.version), known: P::VERSION }
+}
+
+#[async_trait]
+impl<P: Projection, R: ReadModel<Target = P::Target>> Worker for ProjectionWorker<P, R> {
+    fn filter(&self) -> EventFilter {
+        self.projection.filter()
+    }
+
+    async fn checkpoint(&self) -> Result<Position, BoxError> {
+        let mut at = self.read_model.checkpoint(P::NAME).await?;
+        if at.is_none() {
+            // A read model that begins anew, as a value in memory does after a failed batch, has lost what
+            // the setup of the start had made.
+            self.prepare(None).await?;
+            at = self.read_model.checkpoint(P::NAME).await?;
+        }
+        match at {
+            Some(at) if at.version < P::VERSION => {
+                Err(Halt::Outdated { stored: at.version, known: P::VERSION }.into())
+            }
+            Some(at) if at.version > P::VERSION => Err(superseded::<P>(Some(at)).into()),
+            Some(at) => Ok(at.position),
+            None => Err("the read model has lost its checkpoint right after it was written".into()),
+        }
+    }
+
+    async fn work(&self, from: Position, page: LogPage) -> Result<(), BoxError> {
+        let events = RecordedEvent::decode_all(page.events)?;
+        let _live = self.live.lock().await;
+        let mut transaction = self.read_model.begin().await?;
+        if !events.is_empty() {
+            self.projection.project_batch(&events, R::target(&mut transaction)).await?;
+        }
+        let (from, to) = (Self::checkpoint_at(from), Self::checkpoint_at(page.scanned_to));
+        Ok(self.read_model.commit(transaction, P::NAME, Some(from), to).await?)
+    }
+
+    fn lease(&self) -> Option<String> {
+        Some(format!("projection {} in {}", P::NAME, self.read_model.place()?))
+    }
+
+    async fn renew(&self, progress: ProgressReporter) -> Result<(), BoxError> {
+        Rebuildable::rebuild(self, progress).await.map(drop)
+    }
+
+    async fn disturbed(&self) {
+        self.disturbed.notified().await;
+    }
+}

@@ -1,0 +1,4 @@
+-- The first checkpoint of projection ?1, at ?2, in version ?3. Stopped by the fence when there is one.
+INSERT INTO projections (name, position, version) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING;
+
+INSERT INTO fence SELECT changes();
