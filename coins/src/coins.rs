@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cqrs_core::{
-    App, Consistency, DispatchError, Dispatched, Projection, Router, StartError, StoreError,
-    SubscriberState, Version,
+    App, Consistency, DispatchError, Dispatched, Projection, Rebuild, Router, StartError, StoreError,
+    SubscriberStatus, Version,
 };
 use cqrs_sqlite::SqliteStore;
 use futures::stream::{self, Stream};
@@ -223,7 +223,7 @@ impl Coins {
                 let Some(mut status) = status else { return Ok(None) };
                 loop {
                     // What changes while the table is read is seen in the next round.
-                    if status.borrow_and_update().state == SubscriberState::Stopped {
+                    if status.borrow_and_update().state.is_stopped() {
                         return Ok(None);
                     }
                     let found = queries.transfers(&query, limit).await?;
@@ -255,6 +255,27 @@ impl Coins {
     /// When the database cannot be read.
     pub async fn settle(&self) -> Result<Consistency, StoreError> {
         tokio::time::timeout(PATIENCE, self.app.settle()).await.unwrap_or(Ok(Consistency::TimedOut))
+    }
+
+    /// How projections and process managers are doing.
+    pub fn status(&self) -> Vec<SubscriberStatus> {
+        self.app.status()
+    }
+
+    /// How projections and process managers are doing, one after the other, and then whatever changes, until the
+    /// application ends.
+    pub fn watch_status(&self) -> impl Stream<Item = SubscriberStatus> + Send + Unpin + use<> {
+        self.app.watch()
+    }
+
+    /// The names of the read models.
+    pub fn projections(&self) -> impl Iterator<Item = &'static str> {
+        [AccountBalances::NAME, Transfers::NAME, AccountStatements::NAME].into_iter()
+    }
+
+    /// Makes a read model anew from the log, beside the old one, while that is in use.
+    pub fn rebuild(&self, projection: &str) -> Rebuild {
+        self.app.rebuild(projection)
     }
 
     /// Finishes the commands under way and lets go of the file.

@@ -92,6 +92,38 @@ fn transfers_are_listed_the_newest_first() {
 }
 
 #[test]
+fn status_tells_of_each_subscriber() {
+    let place = Place::new();
+    place.answer(&["mine", "me", "--count", "2"]);
+    let status = place.json(&["status"]);
+    let told = status.as_array().unwrap().iter();
+    let told: Vec<_> =
+        told.map(|one| (one["name"].as_str().unwrap(), one["kind"].as_str().unwrap())).collect();
+    let wanted = [
+        ("account-balances", "projection"),
+        ("transfers", "projection"),
+        ("account-statements", "projection"),
+        ("send-coins", "process manager"),
+    ];
+    assert_eq!(told, wanted);
+    assert!(place.answer(&["status"]).contains("running"));
+}
+
+#[test]
+fn a_rebuild_says_how_far_it_came() {
+    let place = Place::new();
+    place.answer(&["mine", "me", "--count", "2"]);
+    let all = lines(&place.answer(&["rebuild", "--json"]));
+    let told: Vec<_> =
+        all.iter().map(|one| (one["projection"].as_str().unwrap(), one["position"].as_u64())).collect();
+    assert_eq!(told, ["account-balances", "transfers", "account-statements"].map(|name| (name, Some(2))));
+    assert_eq!(place.json(&["rebuild", "transfers"]), json!({ "projection": "transfers", "position": 2 }));
+    assert_eq!(place.json(&["richest"]), json!({ "account_id": "me", "balance": 2 }));
+    let (code, message) = place.error(2, &["rebuild", "nothing"]);
+    assert_eq!((&*code, &*message), ("usage", "there is no projection \"nothing\""));
+}
+
+#[test]
 fn nobody_is_null() {
     let place = Place::new();
     // A refused command makes the database, and nothing in it.

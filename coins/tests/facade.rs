@@ -304,3 +304,29 @@ async fn who_watches_transfers_sees_what_another_opener_sends() {
     coins.close().await;
     assert!(lists.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_rebuild_mends_what_was_changed_by_hand() {
+    let place = Place::new();
+    let coins = place.open().await;
+    for nonce in [190, 443] {
+        coins.mine_coin(&id("me"), nonce).await.unwrap();
+    }
+    coins.close().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path());
+    let mut by_hand = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let change = "UPDATE coins_accounts SET mined = 9, balance = 9; DELETE FROM coins_statements;";
+    sqlx::raw_sql(change).execute(&mut by_hand).await.unwrap();
+    sqlx::Connection::close(by_hand).await.unwrap();
+
+    let coins = place.open().await;
+    assert_eq!(balance(&coins, "me").await, Some(9));
+    for projection in coins.projections() {
+        assert_eq!(coins.rebuild(projection).await.unwrap(), Position::new(2));
+    }
+    assert_eq!(balance(&coins, "me").await, Some(2));
+    assert_eq!(coins.statement(&id("me"), None, 10).await.unwrap().len(), 2);
+    coins.mine_coin(&id("me"), 486).await.unwrap();
+    assert_eq!(balance(&coins, "me").await, Some(3));
+    coins.close().await;
+}

@@ -181,6 +181,31 @@ pub(crate) enum Command {
         follow: bool,
     },
 
+    /// Show how projections and process managers are doing
+    ///
+    /// Each has a position in the log; its lag is what it has still to come. Where another process works on the
+    /// database, it has the work, and the state here is "waiting".
+    #[command(
+        after_help = "Examples:\n  coins status\n  coins status --watch   again whenever something changes, until Ctrl-C"
+    )]
+    Status {
+        /// Do not end: show it anew whenever it changes
+        #[arg(long)]
+        watch: bool,
+    },
+
+    /// Make read models anew from the log, while they are in use
+    ///
+    /// A new read model is built beside the old one, and takes its place in one transaction when it has caught up.
+    /// Ctrl-C ends it, and the old one stays.
+    #[command(
+        after_help = "Examples:\n  coins rebuild                     all read models\n  coins rebuild account-balances    one of them; `coins status` lists them"
+    )]
+    Rebuild {
+        /// Which read models; all when none is given
+        projections: Vec<String>,
+    },
+
     /// Print a script that teaches a shell to complete commands
     #[command(
         after_help = "Example:\n  coins completions bash > ~/.local/share/bash-completion/completions/coins"

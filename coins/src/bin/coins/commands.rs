@@ -5,8 +5,10 @@ mod completions;
 mod demo;
 mod events;
 mod mine;
+mod rebuild;
 mod send;
 mod statement;
+mod status;
 mod transfers;
 
 use coins::{Coins, OpenError, TransferQuery};
@@ -67,6 +69,23 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             let account = account.map(|account| account.parse()).transpose()?;
             on(Coins::open_existing(db), output, async |coins| {
                 events::run(coins, account.as_ref(), follow, output).await
+            })
+            .await
+        }
+        // It shows what is, and does not wait for what ought to be.
+        Command::Status { watch } => {
+            let coins = Coins::open_existing(db).await?;
+            let shown = if watch {
+                status::watch(&coins, output).await
+            } else {
+                status::once(&coins, output).await
+            };
+            coins.close().await;
+            shown
+        }
+        Command::Rebuild { projections } => {
+            on(Coins::open_existing(db), output, async |coins| {
+                rebuild::run(coins, projections, output).await
             })
             .await
         }

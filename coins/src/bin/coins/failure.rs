@@ -5,7 +5,7 @@ use std::io;
 
 use clap::error::ErrorKind;
 use coins::{InvalidAccountId, InvalidAmount, MineCoinError, MiningError, OpenError, SendCoinsError};
-use cqrs_core::{CodecError, DispatchError, StoreError, describe};
+use cqrs_core::{CodecError, DispatchError, RebuildError, StoreError, describe};
 
 /// Why a command was not done.
 #[derive(Debug)]
@@ -143,6 +143,15 @@ impl From<StoreError> for Failure {
 }
 
 /// An event that cannot be written as JSON.
+impl From<RebuildError> for Failure {
+    fn from(error: RebuildError) -> Self {
+        match error {
+            RebuildError::Unknown(_) => Self::Misplaced(error.to_string()),
+            error => Self::store(&error),
+        }
+    }
+}
+
 impl From<CodecError> for Failure {
     fn from(error: CodecError) -> Self {
         Self::Output(describe(&error))

@@ -6,7 +6,10 @@ use coins::{
 };
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use cqrs_core::{CodecError, Json, Metadata, Position, StreamId, Timestamp, Version, encode};
+use cqrs_core::{
+    CodecError, Json, Metadata, Position, StreamId, SubscriberKind, SubscriberState, SubscriberStatus,
+    Timestamp, Version, encode,
+};
 use serde::Serialize;
 
 /// An event as `--json` has it.
@@ -113,6 +116,46 @@ pub(crate) fn transfers(transfers: &[TransferStatus]) -> String {
     }
     right(&mut table, &[4, 5]);
     table.to_string()
+}
+
+/// Subscribers as a table.
+pub(crate) fn status(subscribers: &[SubscriberStatus]) -> String {
+    let mut table = table(["name", "kind", "state", "position", "lag", "events/s", "parked", "last error"]);
+    for status in subscribers {
+        let numbers = [status.position.as_u64(), status.lag(), status.rate, status.parked];
+        let [position, lag, rate, parked] = numbers.map(|number| number.to_string());
+        let error = status
+            .last_error
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |(at, error)| format!("{} {error}", second(*at)));
+        let (name, kind, state) =
+            (status.name.to_owned(), kind(status.kind).to_owned(), state(&status.state));
+        table.add_row([name, kind, state, position, lag, rate, parked, error]);
+    }
+    right(&mut table, &[3, 4, 5, 6]);
+    table.to_string()
+}
+
+/// What a subscriber is, in words.
+pub(crate) fn kind(kind: SubscriberKind) -> &'static str {
+    match kind {
+        SubscriberKind::Projection => "projection",
+        SubscriberKind::ProcessManager => "process manager",
+        _ => "subscriber",
+    }
+}
+
+/// How a subscriber is, in a word.
+pub(crate) fn state(state: &SubscriberState) -> String {
+    match state {
+        SubscriberState::Running => "running".to_owned(),
+        SubscriberState::Retrying { attempts, .. } => format!("retrying, {attempts} failed"),
+        SubscriberState::Waiting { .. } => "waiting".to_owned(),
+        SubscriberState::Rebuilding => "rebuilding".to_owned(),
+        SubscriberState::Stopped { error: None } => "stopped".to_owned(),
+        SubscriberState::Stopped { error: Some(error) } => format!("stopped: {error}"),
+        other => format!("{other:?}"),
+    }
 }
 
 fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
