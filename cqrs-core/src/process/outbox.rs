@@ -92,6 +92,7 @@ impl Outbox {
             };
             let due = OptionFuture::from(next.map(|next| clock.wait_until(next)));
             tokio::select! {
+                biased;
                 _ = self.stop.wait_for(|stop| *stop) => {}
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(pause) => {}

@@ -84,6 +84,7 @@ impl<W: Worker> Runner<W> {
         let to = page.scanned_to;
         if to == at {
             tokio::select! {
+                biased;
                 _ = self.stop.wait_for(|stop| *stop) => {}
                 head = self.store.wait_beyond(at) => { head?; }
             }
