@@ -100,7 +100,7 @@ impl<'a, W: World> Lives<'a, W> {
             let output = timeout(PATIENCE, future).await;
             self.clock.stop();
             self.apps.take();
-            output.unwrap_or_else(|_| panic!("somebody waits for ever; {}", self.store.report()))
+            output.unwrap_or_else(|_| panic!("somebody waits for ever"))
         })
     }
 
@@ -152,7 +152,8 @@ impl<'a, W: World> Lives<'a, W> {
     async fn client(&self, client: u32, app: &App) {
         let done = &self.done[client as usize];
         while done.get() < self.shape.steps {
-            let step = Step::new(self.seed, client, done.get(), &self.ledger, self.store.inner());
+            let step =
+                Step::new(self.seed, client, done.get(), &self.ledger, &self.clock, self.store.inner());
             self.world.step(app, &step).await;
             done.set(done.get() + 1);
         }

@@ -1,11 +1,13 @@
 //! What a client does.
 
 use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 use cqrs_core::{CommandId, Dispatch, DispatchError, Dispatchable, Dispatched, EventStore};
 use futures::future::join;
 use uuid::Uuid;
 
+use super::clock::SimulatedClock;
 use super::ledger::Ledger;
 use crate::dice::{Dice, mixed};
 
@@ -23,6 +25,7 @@ pub struct Step<'a> {
     dice: RefCell<Dice>,
     commands: Cell<u64>,
     ledger: &'a Ledger,
+    clock: &'a SimulatedClock,
     store: &'a dyn EventStore,
 }
 
@@ -41,11 +44,12 @@ impl<'a> Step<'a> {
         client: u32,
         number: u32,
         ledger: &'a Ledger,
+        clock: &'a SimulatedClock,
         store: &'a dyn EventStore,
     ) -> Self {
         let seed = mixed(seed ^ mixed(u64::from(client) << 32 | u64::from(number)));
         let dice = RefCell::new(Dice::of(seed, &[]));
-        Self { client, number, seed, dice, commands: Cell::new(0), ledger, store }
+        Self { client, number, seed, dice, commands: Cell::new(0), ledger, clock, store }
     }
 
     /// Which client it is, counted from zero over all processes.
@@ -77,6 +81,11 @@ impl<'a> Step<'a> {
         let mut dice = self.dice.borrow_mut();
         let bits = u128::from(dice.next()) << 64 | u128::from(dice.next());
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+    }
+
+    /// Lets time pass at once, for everybody: what is due in between is due now.
+    pub fn pass(&self, time: Duration) {
+        self.clock.put_forward(time);
     }
 
     /// Dispatches a command until it is answered, always with the same id, and returns the answer.
