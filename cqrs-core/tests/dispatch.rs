@@ -3,12 +3,14 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::*;
 use cqrs_core::*;
 use cqrs_memory::MemoryStore;
-use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
+use cqrs_testing::{Fault, FaultRates, Faults, FaultyStore, Operation};
 use futures::future::join_all;
 use uuid::Uuid;
 
@@ -64,6 +66,48 @@ async fn commands_of_one_aggregate_are_decided_in_order_and_share_commits() {
     }
     let commits = store.calls(Operation::Append);
     assert!(commits < 50, "500 commands took {commits} commits");
+}
+
+/// Deciding beside a large commit keeps the store busy; what fails with that commit is not what was decided beside it.
+#[tokio::test(start_paused = true)]
+async fn beside_a_large_commit_others_decide_and_do_not_fall_with_it() {
+    let mut slow = FaultRates::default();
+    (slow.delay, slow.longest_delay) = (1.0, Duration::from_secs(1));
+    let faults = Faults::seeded(7).rates_of(Operation::Append, slow);
+    let store = FaultyStore::new(MemoryStore::new(), faults);
+    let app = App::builder(store.clone()).start().await.unwrap();
+    let pots = |of: &str| (0..600).map(|pot| add(&format!("{of}-{pot}"), 1)).collect::<Vec<_>>();
+    let dispatch_all = |commands: Vec<Add>, decided: Arc<AtomicUsize>| {
+        let app = app.clone();
+        tokio::spawn(async move {
+            let dispatch = |command| {
+                let decided = Arc::clone(&decided);
+                app.dispatch(command).state(move |_| decided.fetch_add(1, Ordering::Relaxed)).into_future()
+            };
+            join_all(commands.into_iter().map(dispatch)).await
+        })
+    };
+    let warm: Vec<_> = pots("in-it").into_iter().chain(pots("beside")).collect();
+    dispatch_all(warm, Arc::default()).await.unwrap();
+    let (commits, [in_it, beside]) = (store.calls(Operation::Append), [(); 2].map(|()| Arc::default()));
+    store.inject(Operation::Append, [Fault::Fail]);
+    let failing = dispatch_all(pots("in-it"), Arc::clone(&in_it));
+    while store.calls(Operation::Append) == commits {
+        tokio::task::yield_now().await;
+    }
+    let through = dispatch_all(pots("beside"), Arc::clone(&beside));
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+    let decided = [&in_it, &beside].map(|decided| decided.load(Ordering::Relaxed));
+    assert_eq!((decided, failing.is_finished()), ([600, 600], false));
+    for answer in failing.await.unwrap() {
+        assert!(matches!(answer, Err(DispatchError::Store(_))), "{answer:?}");
+    }
+    for answer in through.await.unwrap() {
+        assert_eq!(answer.unwrap().0.version, Version::new(2));
+    }
+    assert_eq!(store.calls(Operation::Append), commits + 2);
 }
 
 /// A decision may rest on a command that is not committed yet, and must fall with it.

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use cqrs_core::{BoxError, StoreError};
 use rusqlite::{Connection, OpenFlags};
@@ -37,7 +38,7 @@ impl LogWriter {
             Ok(mut appender) => {
                 // Whoever opened it may have gone away; then there are no jobs either.
                 let _ = ready.send(Ok(()));
-                for job in waiting {
+                while let Some(job) = next(&waiting) {
                     // Whoever waits for the job's answer learns of a panic by not getting one.
                     if catch_unwind(AssertUnwindSafe(|| job(&mut appender))).is_err() {
                         appender.begin_anew();
@@ -78,6 +79,24 @@ impl LogWriter {
         // A thread that panicked has ended too.
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
+}
+
+/// The next job; `None` when there will be none.
+///
+/// Whoever was answered often has the next job at hand, sooner than a thread that sleeps can be woken. So for a moment
+/// the thread does not sleep, and lets others have its core when they want it.
+fn next(waiting: &mpsc::Receiver<Job>) -> Option<Job> {
+    /// About what it takes to put a thread to sleep and to wake it.
+    const AWAKE: Duration = Duration::from_micros(100);
+    let since = Instant::now();
+    while since.elapsed() < AWAKE {
+        match waiting.try_recv() {
+            Ok(job) => return Some(job),
+            Err(mpsc::TryRecvError::Empty) => thread::yield_now(),
+            Err(mpsc::TryRecvError::Disconnected) => return None,
+        }
+    }
+    waiting.recv().ok()
 }
 
 impl fmt::Debug for LogWriter {

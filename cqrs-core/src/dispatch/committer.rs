@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::vec;
 
@@ -12,6 +13,11 @@ use super::dispatcher::Core;
 use super::panic_message;
 use super::ready::{InFlight, Ready, ReadyQueue};
 use crate::{Append, AppendError, Appended, EventStore, StoreError};
+
+/// From here on a commit costs what its events cost, and waiting for more of them gains nothing. Next to a commit
+/// of half that, who comes decides while it runs: it would be alone with the store otherwise, and the next one with
+/// the decisions.
+const LARGE: usize = 512;
 
 /// What the store made of each append that is still to be told about, in their order.
 pub(super) type Answers<'a> = Result<&'a mut vec::IntoIter<Result<Appended, AppendError>>, Arc<StoreError>>;
@@ -42,17 +48,17 @@ pub(super) async fn run(
     // Those whose last turn is over and who have further commands. They go first.
     let mut again = VecDeque::new();
     let mut answered = 0;
+    let mut batch = Batch::default();
     loop {
-        if again.is_empty() {
+        if again.is_empty() && batch.turns.is_empty() {
             let Some(first) = waiting.recv().await else { return };
             again.push_back(first);
         }
         // Whoever was alone in the last commit is likely to be alone again, and is not made to wait.
-        if answered > 1 {
+        if answered > 1 && batch.events < LARGE {
             gather(&queue).await;
         }
-        let mut batch = Batch::default();
-        while batch.events < core.options.max_batch_events && batch.bytes < core.options.max_batch_bytes {
+        while batch.has_room(&core) {
             let Some(next) = again.pop_front().or_else(|| waiting.try_recv().ok()) else { break };
             batch.begin(next, &core, &queue);
         }
@@ -60,13 +66,30 @@ pub(super) async fn run(
             continue;
         }
         answered = batch.appends.len();
-        let answers = append(&*core.store, std::mem::take(&mut batch.appends)).await;
+        let mut ahead = Batch::default();
+        let answers = {
+            let mut committed = pin!(append(&*core.store, std::mem::take(&mut batch.appends)));
+            loop {
+                tokio::select! {
+                    biased;
+                    answers = &mut committed => break answers,
+                    Some(next) = waiting.recv(), if answered >= LARGE / 2 && ahead.has_room(&core) => {
+                        ahead.begin(next, &core, &queue);
+                    }
+                }
+            }
+        };
         tracing::debug!(turns = batch.turns.len(), batch.events, ok = answers.is_ok(), "committed a batch");
         batch.conclude(answers, &core, &queue, &mut again);
+        batch = ahead;
     }
 }
 
 impl Batch {
+    fn has_room(&self, core: &Core) -> bool {
+        self.events < core.options.max_batch_events && self.bytes < core.options.max_batch_bytes
+    }
+
     /// Lets an aggregate decide its next turn.
     fn begin(&mut self, ready: Arc<dyn Ready>, core: &Arc<Core>, queue: &ReadyQueue) {
         let before = self.appends.len();
@@ -136,8 +159,6 @@ fn panicked(ready: &dyn Ready, panic: &(dyn std::any::Any + Send)) {
 async fn gather(queue: &ReadyQueue) {
     /// Enough for thousands of callers to come back, too few for a queue that never rests to starve itself.
     const ROUNDS: usize = 32;
-    /// From here on a commit costs what its events cost; who comes later is decided while it runs.
-    const LARGE: usize = 512;
     let mut still = 0;
     for _ in 0..ROUNDS {
         let before = queue.commands();
