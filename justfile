@@ -13,6 +13,10 @@ lint:
 test:
     cargo test --workspace --locked
 
+# Worlds in which everything goes wrong, many of them.
+simulate seeds="10000":
+    SIMULATION_SEEDS={{seeds}} cargo test --workspace --locked --test simulation
+
 # The documentation of the public interface.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

@@ -5,6 +5,7 @@ mod outbox;
 mod outgoing;
 mod plan;
 pub mod planning;
+mod refusal;
 mod worker;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use cqrs_core::{
     ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead,
     Timestamp,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::leases::Leases;
@@ -30,7 +30,8 @@ pub struct MemoryStore {
 
 struct Shared {
     state: Mutex<State>,
-    head: watch::Sender<Position>,
+    /// Tells that the head has moved, to all who wait, in the order in which they came.
+    moved: Notify,
 }
 
 #[derive(Default)]
@@ -44,8 +45,8 @@ struct State {
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        let shared = Shared { state: Mutex::default(), head: watch::Sender::new(Position::ZERO) };
-        Self { shared: Arc::new(shared), closed: watch::Sender::new(false) }
+        let shared = Arc::new(Shared { state: Mutex::default(), moved: Notify::new() });
+        Self { shared, closed: watch::Sender::new(false) }
     }
 
     /// Nothing that runs under the lock can panic half-way, so a poisoned lock guards sound data.
@@ -71,7 +72,8 @@ impl Clone for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").field("head", &*self.shared.head.borrow()).finish_non_exhaustive()
+        let head = self.state().map(|state| state.log.head());
+        f.debug_struct("MemoryStore").field("head", &head).finish_non_exhaustive()
     }
 }
 
@@ -80,13 +82,10 @@ impl EventStore for MemoryStore {
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
         let mut state = self.state()?;
         let answers = state.log.append_batch(batch);
-        let head = state.log.head();
         drop(state);
-        self.shared.head.send_if_modified(|known| {
-            let moved = *known < head;
-            *known = head.max(*known);
-            moved
-        });
+        if answers.iter().flatten().any(|appended| appended.events > 0 && !appended.duplicate) {
+            self.shared.moved.notify_waiters();
+        }
         Ok(answers)
     }
 
@@ -117,13 +116,19 @@ impl EventStore for MemoryStore {
     }
 
     async fn wait_beyond(&self, after: Position) -> Result<Position, StoreError> {
-        let mut head = self.shared.head.subscribe();
         let mut closed = self.closed.subscribe();
-        tokio::select! {
-            biased;
-            _ = closed.wait_for(|closed| *closed) => Err(StoreError::Closed),
-            // The sender lives as long as this store.
-            found = head.wait_for(|head| *head > after) => found.map(|head| *head).map_err(|_| StoreError::Closed),
+        loop {
+            // Waits from here on, so that nothing slips in between the look and the wait.
+            let moved = self.shared.moved.notified();
+            let head = self.state()?.log.head();
+            if head > after {
+                return Ok(head);
+            }
+            tokio::select! {
+                biased;
+                _ = closed.wait_for(|closed| *closed) => return Err(StoreError::Closed),
+                () = moved => {}
+            }
         }
     }
 

@@ -157,6 +157,22 @@ impl<S> FaultyStore<S> {
         self.injector.calls(operation)
     }
 
+    /// What was called on all handles and how each call ended, in order, as one number: two runs that come to the
+    /// same have gone the same way, as far as the store can tell.
+    pub fn fingerprint(&self) -> u64 {
+        self.injector.fingerprint()
+    }
+
+    /// Ends the process of this handle, wherever it is. From now on no call on it returns.
+    pub fn crash(&self) {
+        self.injector.crash();
+    }
+
+    /// Waits until so many more calls have begun, over all handles.
+    pub(crate) async fn after_calls(&self, more: u64) {
+        self.injector.after_calls(more).await;
+    }
+
     /// What went wrong so far, in order, over all handles. Delays are not listed.
     pub fn injected(&self) -> Vec<Injected> {
         self.injector.injected()

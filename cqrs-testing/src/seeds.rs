@@ -2,6 +2,7 @@
 
 use std::env;
 use std::future::Future;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tokio::runtime::Builder;
@@ -34,16 +35,25 @@ const SEEDS: &str = "FAULT_SEEDS";
 ///
 /// With the panic of the test, and when a variable is set and is no number.
 pub fn for_seeds(count: u64, test: impl AsyncFn(u64)) {
-    let seeds = match number(SEED) {
-        Some(seed) => seed..seed + 1,
-        None => 0..number(SEEDS).unwrap_or(count),
-    };
-    for seed in seeds {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(test(seed)))) {
-            eprintln!("seed {seed} failed; to run it alone:\n  {SEED}={seed} {}", command());
-            resume_unwind(panic);
-        }
+    for seed in seeds(SEED, SEEDS, count) {
+        rerunnable(SEED, seed, || run(test(seed)));
     }
+}
+
+/// The one seed that the environment names, or as many as it says, or `count`.
+pub(crate) fn seeds(one: &str, many: &str, count: u64) -> Range<u64> {
+    match number(one) {
+        Some(seed) => seed..seed + 1,
+        None => 0..number(many).unwrap_or(count),
+    }
+}
+
+/// Runs a test with a seed. When it fails, it says how to run that seed again.
+pub(crate) fn rerunnable<T>(variable: &str, seed: u64, test: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(test)).unwrap_or_else(|panic| {
+        eprintln!("seed {seed} failed; to run it alone:\n  {variable}={seed} {}", command());
+        resume_unwind(panic)
+    })
 }
 
 fn run(test: impl Future<Output = ()>) {

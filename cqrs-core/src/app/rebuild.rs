@@ -67,6 +67,7 @@ impl App {
         let task = tokio::spawn(async move {
             let rebuilt = std::panic::AssertUnwindSafe(rebuildable.rebuild(progress)).catch_unwind();
             let rebuilt = tokio::select! {
+                biased;
                 _ = stop.wait_for(|stop| *stop) => Err(RebuildError::Cancelled),
                 () = cancelled.notified() => Err(RebuildError::Cancelled),
                 rebuilt = rebuilt => match rebuilt {

@@ -59,6 +59,7 @@ pub(super) async fn sweep<A: Aggregate>(set: Weak<LiveSet<A>>, expiry: Arc<Expir
         match expiry.next() {
             None => expiry.wake.notified().await,
             Some(at) => tokio::select! {
+                biased;
                 () = sleep_until(at) => {}
                 () = expiry.wake.notified() => {}
             },

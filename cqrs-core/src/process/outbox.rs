@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use super::ErasedProcess;
 use super::answer::Answer;
+use super::refusal::{self, Refusal};
 use crate::dispatch::{Dispatcher, Envelope, backoff, panic_message};
 
 use crate::{
@@ -92,6 +93,7 @@ impl Outbox {
             };
             let due = OptionFuture::from(next.map(|next| clock.wait_until(next)));
             tokio::select! {
+                biased;
                 _ = self.stop.wait_for(|stop| *stop) => {}
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(pause) => {}
@@ -160,10 +162,13 @@ impl Outbox {
         match &entry.task {
             OutboxTask::Deadline(name) => self.deadline(entry, name).await,
             OutboxTask::Command(command) => match self.dispatch(entry, command).await {
+                Ok(done) if done.duplicate && done.events == 0 => self.empty_receipt(entry, done).await,
                 Ok(done) => Attempt::Outcome(OutboxOutcome::Done { position: done.position }),
-                Err(DispatchError::Rejected(rejection)) => self.rejected(entry, describe(&rejection)).await,
+                Err(DispatchError::Rejected(rejection)) => {
+                    self.rejected(entry, describe(&rejection), false).await
+                }
                 // Whoever denies a command refuses it like a rule of the domain.
-                Err(DispatchError::Denied(reason)) => self.rejected(entry, describe(&*reason)).await,
+                Err(DispatchError::Denied(reason)) => self.rejected(entry, describe(&*reason), false).await,
                 Err(DispatchError::ShuttingDown) => Attempt::Ending,
                 // No attempt can change what the command says.
                 Err(
@@ -192,16 +197,35 @@ impl Outbox {
         self.router.dispatch(&self.dispatcher, command, envelope, true).await
     }
 
-    async fn rejected(&self, entry: &OutboxEntry, rejection: String) -> Attempt {
+    /// A command without events has been here before: it did nothing, or its refusal was made final.
+    async fn empty_receipt(&self, entry: &OutboxEntry, done: Dispatched) -> Attempt {
+        match refusal::is_final(&*self.dispatcher.core().store, entry.id).await {
+            Ok(true) => self.rejected(entry, refusal::UNHEARD.to_owned(), true).await,
+            Ok(false) => Attempt::Outcome(OutboxOutcome::Done { position: done.position }),
+            Err(error) => self.retry(entry, describe(&error)),
+        }
+    }
+
+    async fn rejected(&self, entry: &OutboxEntry, rejection: String, is_final: bool) -> Attempt {
         let Some(process) = self.processes.get(&*entry.process) else { return park(rejection) };
         let core = self.dispatcher.core();
         match process.failed(entry, rejection.clone(), &*core.clock).await {
             Ok(Answer::Park) => park(rejection),
+            // What is final can be tried as often as one likes.
+            Ok(Answer::Retry(_)) if is_final => park(rejection),
             Ok(Answer::Retry(after)) => Attempt::Outcome(OutboxOutcome::Retry {
                 at: core.clock.now().plus(after),
                 error: rejection,
             }),
-            Ok(Answer::Step(step)) => self.take(entry, step).await,
+            Ok(Answer::Step(step)) => {
+                match refusal::make_final(&*core.store, entry.id, core.clock.now()).await {
+                    Ok(Refusal::Final) => self.take(entry, step).await,
+                    Ok(Refusal::Overtaken { position }) => {
+                        Attempt::Outcome(OutboxOutcome::Done { position })
+                    }
+                    Err(error) => self.retry(entry, describe(&error)),
+                }
+            }
             Err(error) => self.retry(entry, describe(&*error)),
         }
     }

@@ -74,6 +74,7 @@ impl Consumer {
         let page = self.store.read_log(after, &self.filter, PAGE).await?;
         if page.scanned_to == after {
             tokio::select! {
+                biased;
                 _ = self.stop.wait_for(|stop| *stop) => {}
                 head = self.store.wait_beyond(after) => { head?; }
             }

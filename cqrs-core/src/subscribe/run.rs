@@ -178,6 +178,7 @@ impl<W: Worker> Runner<W> {
                     self.reporter.at(Position::ZERO, SubscriberState::Rebuilding);
                     let progress = ProgressReporter::new(self.reporter.sender());
                     tokio::select! {
+                        biased;
                         _ = self.stop.wait_for(|stop| *stop) => {}
                         renewed = self.worker.renew(progress) => renewed?,
                     }
@@ -195,6 +196,7 @@ impl<W: Worker> Runner<W> {
         }
         let full = at.plus(self.options.batch_events as u64 - 1);
         tokio::select! {
+            biased;
             _ = self.stop.wait_for(|stop| *stop) => {}
             () = sleep(self.options.batch_wait) => {}
             head = self.store.wait_beyond(full) => { head?; }
@@ -212,6 +214,7 @@ impl<W: Worker> Runner<W> {
             }
         };
         tokio::select! {
+            biased;
             _ = self.stop.wait_for(|stop| *stop) => {}
             head = self.store.wait_beyond(at) => self.reporter.head(head?),
             () = sleep(LOOK), if moving => {}
@@ -232,6 +235,7 @@ impl<W: Worker> Runner<W> {
             Ok::<_, BoxError>(())
         };
         tokio::select! {
+            biased;
             _ = self.stop.wait_for(|stop| *stop) => {}
             () = sleep(Tenant::ASK) => {}
             waited = further => waited?,

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cqrs_core::IdSource;
 use uuid::Uuid;
 
+use crate::dice::mixed;
+
 /// Ids that follow from a seed, each another one. A clone goes on in the same sequence.
 #[derive(Clone, Debug)]
 pub struct SeededIds {
@@ -28,13 +30,4 @@ impl IdSource for SeededIds {
         let bits = u128::from(number) << 80 | u128::from(mixed(self.seed ^ mixed(number)));
         uuid::Builder::from_custom_bytes(bits.to_be_bytes()).into_uuid()
     }
-}
-
-/// The last step of SplitMix64: every bit of the result depends on every bit of the number, and no two numbers have
-/// one result.
-fn mixed(number: u64) -> u64 {
-    let mut bits = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::yield_now;
 
 use super::plan::{Fault, Faults, Operation};
+use crate::dice::Dice;
 
 /// How many times a call yields at most, to let others pass.
 const MOST_YIELDS: u64 = 8;
@@ -39,7 +40,7 @@ impl Fate {
     /// Draws the fate of the call of this number.
     pub(super) fn draw(plan: &Faults, operation: Operation, nth: u64) -> Self {
         let rates = plan.rates_for(operation);
-        let mut dice = Dice::new(plan.seed(), operation, nth);
+        let mut dice = Dice::of(plan.seed(), &[operation as u64, nth]);
         let mut chance = dice.chance();
         let mut hits = |rate: f64| {
             chance -= rate;
@@ -72,33 +73,6 @@ impl Fate {
 
     fn side(&mut self, dice: &mut Dice) -> &mut Pause {
         if dice.next() & 1 == 0 { &mut self.before } else { &mut self.after }
-    }
-}
-
-/// A generator for one call: SplitMix64, by Steele, Lea and Flood, begun at a mix of what names the call.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64, operation: Operation, nth: u64) -> Self {
-        let mut dice = Self(seed);
-        for part in [operation as u64, nth] {
-            dice = Self(dice.next() ^ part);
-        }
-        dice
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number from 0 to 1, without 1.
-    fn chance(&mut self) -> f64 {
-        // As many bits as a float can hold.
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

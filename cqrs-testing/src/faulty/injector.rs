@@ -6,11 +6,12 @@ use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cqrs_core::StoreError;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::fate::Fate;
 use super::plan::{Fault, Faults, Operation};
+use crate::dice::mixed;
 
 /// A fault that was injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub(super) struct Injector {
 struct Shared {
     plan: Faults,
     state: Mutex<State>,
+    /// Tells that as many calls have begun as somebody waits for.
+    rung: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -69,11 +72,23 @@ struct State {
     /// Those who asked for leases, and how their processes are.
     holders: HashMap<Uuid, watch::Sender<Life>>,
     injected: Vec<Injected>,
+    /// How many calls have begun, of all operations.
+    begun: u64,
+    /// After how many somebody is to be told.
+    alarm: Option<u64>,
+    /// What was called and how it ended, in order, as one number.
+    fingerprint: u64,
+}
+
+impl State {
+    fn note(&mut self, operation: Operation, what: u64) {
+        self.fingerprint = mixed(self.fingerprint ^ mixed((operation as u64) << 8 | what));
+    }
 }
 
 impl Injector {
     pub(super) fn new(plan: Faults) -> Self {
-        let shared = Shared { plan, state: Mutex::default() };
+        let shared = Shared { plan, state: Mutex::default(), rung: Notify::new() };
         Self { shared: Arc::new(shared), life: watch::Sender::new(Life::Running) }
     }
 
@@ -117,6 +132,24 @@ impl Injector {
         self.state().holders.get(&holder).is_some_and(|life| *life.borrow() == Life::Crashed)
     }
 
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.state().fingerprint
+    }
+
+    /// Waits until so many more calls have begun. One waits at a time.
+    pub(super) async fn after_calls(&self, more: u64) {
+        {
+            let mut state = self.state();
+            state.alarm = Some(state.begun + more);
+        }
+        self.shared.rung.notified().await;
+    }
+
+    /// Ends the process, wherever it is.
+    pub(super) fn crash(&self) {
+        self.life.send_replace(Life::Crashed);
+    }
+
     pub(super) fn has_crashed(&self) -> bool {
         *self.life.borrow() == Life::Crashed
     }
@@ -148,7 +181,9 @@ impl Injector {
         operation: Operation,
         effect: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        match self.attempt(operation, effect).await {
+        let answer = self.attempt(operation, effect).await;
+        self.state().note(operation, answer.as_ref().map_or(1, |answer| 2 + u64::from(answer.is_ok())));
+        match answer {
             Some(answer) => answer,
             // By now the call and all that it holds, such as a transaction, are dropped.
             None => pending().await,
@@ -208,6 +243,12 @@ impl Injector {
     /// Counts a call and draws its fate.
     fn fate(&self, operation: Operation) -> (u64, Fate) {
         let mut state = self.state();
+        state.note(operation, 0);
+        state.begun += 1;
+        let begun = state.begun;
+        if state.alarm.take_if(|alarm| *alarm <= begun).is_some() {
+            self.shared.rung.notify_one();
+        }
         let calls = state.calls.entry(operation).or_default();
         *calls += 1;
         let nth = *calls;
@@ -224,7 +265,7 @@ impl Injector {
     fn happens(&self, injected: Injected) {
         self.state().injected.push(injected);
         if matches!(injected.fault, Fault::CrashBefore | Fault::CrashAfter) {
-            self.life.send_replace(Life::Crashed);
+            self.crash();
         }
     }
 

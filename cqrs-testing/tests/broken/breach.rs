@@ -196,7 +196,7 @@ pub(crate) struct Broken {
 }
 
 impl Broken {
-    fn new(store: MemoryStore, breach: Arc<dyn Breach>) -> Self {
+    pub(crate) fn new(store: MemoryStore, breach: Arc<dyn Breach>) -> Self {
         Self { store, breach, asked: AtomicU64::default(), spoiled: Mutex::default() }
     }
 
