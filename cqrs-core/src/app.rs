@@ -1,6 +1,7 @@
 //! The application: everything together, from start to shutdown.
 
 mod builder;
+mod parked;
 mod wait;
 
 use std::fmt;
@@ -27,6 +28,8 @@ struct Inner {
     subscribers: Vec<watch::Receiver<SubscriberStatus>>,
     /// Tells when tasks of the outbox were done.
     progress: Arc<Notify>,
+    /// Tells event handlers that parked events were marked.
+    marks: watch::Sender<u64>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -74,7 +77,7 @@ impl App {
     }
 
     /// Ends the application: refuses new commands, finishes those under way, lets each subscriber finish
-    /// its batch, and closes the store.
+    /// its batch, or what it has under way, and closes the store.
     ///
     /// Tasks of process managers that are not done yet wait in the store for the next start.
     pub async fn shutdown(&self) {

@@ -6,6 +6,7 @@
 mod append;
 mod error;
 mod events;
+mod handlers;
 mod process;
 mod snapshots;
 
@@ -15,6 +16,10 @@ pub use append::{
 };
 pub use error::StoreError;
 pub use events::{Direction, EventFilter, EventStore, LogPage, StreamRead};
+pub use handlers::{
+    EventPart, HandlerCheckpoint, HandlerStep, HandlerStore, ParkedEvent, ParkedMark, ParkedQuery,
+    ParkedSet, ParkedState,
+};
 pub use process::{
     Chain, InstanceChange, InstanceId, InstanceRecord, InvalidInstanceId, MAX_INSTANCE_ID_BYTES,
     OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore, StepCause, StepError,
@@ -22,8 +27,8 @@ pub use process::{
 
 pub use snapshots::{Snapshot, SnapshotStore};
 
-/// A store that can carry a whole application: events, and beside them snapshots and the state of process
-/// managers.
-pub trait Store: EventStore + ProcessStore + SnapshotStore {}
+/// A store that can carry a whole application: events, and beside them snapshots and what process managers and event
+/// handlers know.
+pub trait Store: EventStore + ProcessStore + HandlerStore + SnapshotStore {}
 
-impl<S: EventStore + ProcessStore + SnapshotStore> Store for S {}
+impl<S: EventStore + ProcessStore + HandlerStore + SnapshotStore> Store for S {}

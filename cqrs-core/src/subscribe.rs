@@ -2,6 +2,7 @@
 
 mod projection;
 mod run;
+mod start;
 mod status;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 pub(crate) use projection::ProjectionWorker;
 pub use projection::{Projection, ReadModel};
 pub(crate) use run::{Runner, Worker};
+pub use start::StartFrom;
 pub(crate) use status::Reporter;
 pub use status::{SubscriberKind, SubscriberState, SubscriberStatus};
 

@@ -134,7 +134,7 @@ async fn waiting_for_a_stopped_subscriber_ends_at_once() {
     trap.shutdown().await;
     let done = waiting.await.unwrap();
     assert!(matches!(done.consistency, Consistency::Reached | Consistency::Stopped));
-    assert_eq!(app.status()[0].state, SubscriberState::Stopped);
+    assert_eq!(app.status()[0].state, SubscriberState::Stopped { error: None });
 }
 
 #[tokio::test]

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use cqrs_core::{
-    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
-    InstanceRecord, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep, ProcessStore,
+    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
+    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceRecord, LogPage, OutboxEntry,
+    OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, Position, ProcessStep, ProcessStore,
     RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead, Timestamp,
 };
 use tokio::sync::watch;
 
+use crate::handlers::Handlers;
 use crate::log::Log;
 use crate::process::Processes;
 use crate::snapshots::Snapshots;
@@ -34,6 +36,7 @@ struct Shared {
 struct State {
     log: Log,
     processes: Processes,
+    handlers: Handlers,
     snapshots: Snapshots,
 }
 
@@ -186,5 +189,35 @@ impl ProcessStore for MemoryStore {
 
     async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.state()?.processes.prune(done_before))
+    }
+}
+
+#[async_trait]
+impl HandlerStore for MemoryStore {
+    async fn handler_checkpoint(&self, handler: &str) -> Result<HandlerCheckpoint, StoreError> {
+        Ok(self.state()?.handlers.checkpoint(handler))
+    }
+
+    async fn commit_handler(&self, step: HandlerStep) -> Result<(), StepError> {
+        self.state()?.handlers.commit(step)
+    }
+
+    async fn parked_events(
+        &self,
+        handler: &str,
+        query: &ParkedQuery,
+        after: EventPart,
+        limit: usize,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        Ok(self.state()?.handlers.parked(handler, query, after, limit))
+    }
+
+    async fn mark_parked(
+        &self,
+        handler: &str,
+        set: &ParkedSet,
+        mark: ParkedMark,
+    ) -> Result<u64, StoreError> {
+        Ok(self.state()?.handlers.mark(handler, set, mark))
     }
 }

@@ -12,11 +12,13 @@ use tokio::task::JoinHandle;
 
 use super::{App, Inner};
 use crate::dispatch::Dispatcher;
+use crate::handler::{HandlerRunner, begin};
 use crate::process::{ErasedProcess, Outbox, ProcessOf, ProcessWorker};
 use crate::subscribe::{ProjectionWorker, Reporter, Runner};
 use crate::{
-    BoxError, Clock, DispatchOptions, IdSource, Middleware, ProcessManager, ProcessOptions, Projection,
-    RandomIds, ReadModel, Router, Store, SubscribeOptions, SubscriberKind, SystemClock,
+    BoxError, Clock, DispatchOptions, EventHandler, HandlerOptions, IdSource, Middleware, ProcessManager,
+    ProcessOptions, Projection, RandomIds, ReadModel, Router, Store, SubscribeOptions, SubscriberKind,
+    SystemClock,
 };
 
 /// An application in the making. See [`App::builder`].
@@ -51,6 +53,14 @@ pub enum StartError {
         /// Why.
         source: BoxError,
     },
+    /// It cannot be read, or written down, where an event handler begins.
+    #[error("event handler {handler:?} could not begin")]
+    Begin {
+        /// The event handler.
+        handler: &'static str,
+        /// Why.
+        source: BoxError,
+    },
 }
 
 /// What a subscriber needs of the application around it.
@@ -62,6 +72,8 @@ struct Surroundings {
     options: SubscribeOptions,
     /// Tells the outbox of new tasks.
     wake: Arc<Notify>,
+    /// Tells event handlers that parked events were marked.
+    marks: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
 }
 
@@ -139,6 +151,36 @@ impl AppBuilder {
         self
     }
 
+    /// Runs an event handler.
+    pub fn event_handler<H: EventHandler>(self, handler: H) -> Self {
+        self.event_handler_with(handler, HandlerOptions::default())
+    }
+
+    /// Runs an event handler, with options of its own.
+    pub fn event_handler_with<H: EventHandler>(mut self, handler: H, options: HandlerOptions) -> Self {
+        let store = Arc::clone(&self.store);
+        self.subscribers.push(Registration {
+            name: H::NAME,
+            kind: SubscriberKind::EventHandler,
+            setup: Some(async move { Ok(begin(&*store, H::NAME, options).await?) }.boxed()),
+            spawn: Box::new(move |around, reporter| {
+                let runner = HandlerRunner::new(
+                    handler,
+                    options,
+                    Arc::clone(&around.store),
+                    Arc::clone(&around.clock),
+                    Arc::clone(&around.ids),
+                    reporter,
+                    around.marks.clone(),
+                    around.stop.clone(),
+                );
+                tokio::spawn(runner.run())
+            }),
+            process: None,
+        });
+        self
+    }
+
     /// Puts middleware around every dispatch, within what was added before it.
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
@@ -175,7 +217,8 @@ impl AppBuilder {
         self
     }
 
-    /// Checks that everything fits, lets projections make their tables, and starts all subscribers.
+    /// Checks that everything fits, lets projections make their tables, writes down where new event handlers begin, and
+    /// starts all subscribers.
     ///
     /// # Errors
     ///
@@ -191,8 +234,11 @@ impl AppBuilder {
         }
         for subscriber in &mut self.subscribers {
             if let Some(setup) = subscriber.setup.take() {
-                let projection = subscriber.name;
-                setup.await.map_err(|source| StartError::Setup { projection, source })?;
+                let name = subscriber.name;
+                setup.await.map_err(|source| match subscriber.kind {
+                    SubscriberKind::EventHandler => StartError::Begin { handler: name, source },
+                    _ => StartError::Setup { projection: name, source },
+                })?;
             }
         }
         Ok(self.spawn())
@@ -201,6 +247,7 @@ impl AppBuilder {
     fn spawn(self) -> App {
         let (stop, stopped) = watch::channel(false);
         let progress = Arc::new(Notify::new());
+        let (marks, marked) = watch::channel(0);
         let around = Surroundings {
             store: Arc::clone(&self.store),
             router: Arc::new(self.router),
@@ -208,6 +255,7 @@ impl AppBuilder {
             ids: Arc::clone(&self.ids),
             options: self.subscribe,
             wake: Arc::new(Notify::new()),
+            marks: marked,
             stop: stopped,
         };
         let dispatcher = Dispatcher::start(
@@ -247,6 +295,7 @@ impl AppBuilder {
             router: around.router,
             subscribers,
             progress,
+            marks,
             stop,
             tasks: tasks.into(),
         }))

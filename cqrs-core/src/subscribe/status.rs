@@ -11,7 +11,8 @@ pub struct SubscriberStatus {
     pub name: &'static str,
     /// What it is.
     pub kind: SubscriberKind,
-    /// Its durable checkpoint: everything at or below is worked on.
+    /// Its durable checkpoint: everything at or below is worked on. An event that a handler has parked for an operator
+    /// counts as worked on; one that it still tries does not.
     pub position: Position,
     /// Whether it runs.
     pub state: SubscriberState,
@@ -25,6 +26,8 @@ pub enum SubscriberKind {
     Projection,
     /// A process manager.
     ProcessManager,
+    /// An event handler.
+    EventHandler,
 }
 
 /// Whether a subscriber runs.
@@ -40,8 +43,11 @@ pub enum SubscriberState {
         /// What went wrong last, with its causes.
         error: String,
     },
-    /// It has ended, with the application.
-    Stopped,
+    /// It has ended: with the application, or because of an error that ends it.
+    Stopped {
+        /// What ended it, with its causes; none when it has ended with the application.
+        error: Option<String>,
+    },
 }
 
 /// The subscriber's side of a status.
@@ -64,6 +70,24 @@ impl Reporter {
         });
     }
 
+    /// As [`Reporter::running`], but a position never moves back, whoever looks: what was worked on stays so.
+    pub(crate) fn reached(&self, position: Position) {
+        self.0.send_if_modified(|status| {
+            let moves = position > status.position;
+            status.position = position.max(status.position);
+            moves
+        });
+    }
+
+    /// How it is doing, where that is new.
+    pub(crate) fn is(&self, state: SubscriberState) {
+        self.0.send_if_modified(|status| {
+            let is_new = status.state != state;
+            status.state = state;
+            is_new
+        });
+    }
+
     pub(crate) fn retrying(&self, attempts: u32, error: String) {
         self.0.send_modify(|status| status.state = SubscriberState::Retrying { attempts, error });
     }
@@ -72,6 +96,8 @@ impl Reporter {
 /// Whatever ends the subscriber's task ends its status too, so that nobody waits for it in vain.
 impl Drop for Reporter {
     fn drop(&mut self) {
-        self.0.send_modify(|status| status.state = SubscriberState::Stopped);
+        if !matches!(self.0.borrow().state, SubscriberState::Stopped { .. }) {
+            self.0.send_modify(|status| status.state = SubscriberState::Stopped { error: None });
+        }
     }
 }

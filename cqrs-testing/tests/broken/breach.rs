@@ -128,6 +128,39 @@ pub(crate) trait Breach: Send + Sync + 'static {
         store.save_snapshot(snapshot).await
     }
 
+    async fn handler_checkpoint(
+        &self,
+        store: &MemoryStore,
+        handler: &str,
+    ) -> Result<HandlerCheckpoint, StoreError> {
+        store.handler_checkpoint(handler).await
+    }
+
+    async fn commit_handler(&self, store: &MemoryStore, step: HandlerStep) -> Result<(), StepError> {
+        store.commit_handler(step).await
+    }
+
+    async fn parked_events(
+        &self,
+        store: &MemoryStore,
+        handler: &str,
+        query: &ParkedQuery,
+        after: EventPart,
+        limit: usize,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        store.parked_events(handler, query, after, limit).await
+    }
+
+    async fn mark_parked(
+        &self,
+        store: &MemoryStore,
+        handler: &str,
+        set: &ParkedSet,
+        mark: ParkedMark,
+    ) -> Result<u64, StoreError> {
+        store.mark_parked(handler, set, mark).await
+    }
+
     /// Where the breach wants every step that was taken, and every outcome, written down.
     fn ledger(&self) -> Option<&Ledger> {
         None
@@ -321,5 +354,35 @@ impl ProcessStore for Broken {
 
     async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
         self.breach.prune_tasks(self.store().await, done_before).await
+    }
+}
+
+#[async_trait]
+impl HandlerStore for Broken {
+    async fn handler_checkpoint(&self, handler: &str) -> Result<HandlerCheckpoint, StoreError> {
+        self.breach.handler_checkpoint(self.store().await, handler).await
+    }
+
+    async fn commit_handler(&self, step: HandlerStep) -> Result<(), StepError> {
+        self.breach.commit_handler(self.store().await, step).await
+    }
+
+    async fn parked_events(
+        &self,
+        handler: &str,
+        query: &ParkedQuery,
+        after: EventPart,
+        limit: usize,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        self.breach.parked_events(self.store().await, handler, query, after, limit).await
+    }
+
+    async fn mark_parked(
+        &self,
+        handler: &str,
+        set: &ParkedSet,
+        mark: ParkedMark,
+    ) -> Result<u64, StoreError> {
+        self.breach.mark_parked(self.store().await, handler, set, mark).await
     }
 }

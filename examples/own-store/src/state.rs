@@ -3,6 +3,7 @@
 use cqrs_core::StoreError;
 
 use crate::fact::Fact;
+use crate::handlers::Handlers;
 use crate::log::Log;
 use crate::processes::Processes;
 use crate::snapshots::Snapshots;
@@ -12,6 +13,7 @@ pub(crate) struct State {
     pub(crate) log: Log,
     pub(crate) snapshots: Snapshots,
     pub(crate) processes: Processes,
+    pub(crate) handlers: Handlers,
 }
 
 impl State {
@@ -25,6 +27,9 @@ impl State {
             Fact::Instance(process, id, record) => self.processes.put_instance(process, id, record),
             Fact::Task(task) => self.processes.put_task(task),
             Fact::Forgotten(task) => self.processes.forget_task(task),
+            Fact::Handler(handler, checkpoint) => self.handlers.move_checkpoint(handler, checkpoint),
+            Fact::Parked(handler, event) => self.handlers.put(handler, event),
+            Fact::Released(handler, part) => self.handlers.release(&handler, part),
         }
         Ok(())
     }
