@@ -142,13 +142,27 @@ impl<E: Clone> Desk<E> {
         desk
     }
 
+    /// How many steps there were.
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Up to where the log was read.
     pub(super) fn read_to(&self) -> Position {
         self.read_to
     }
 
-    /// How many events there is room for.
+    /// Whether the log is not read as far as it was before the start. Nothing is delivered until then: an event that
+    /// failed could be parked before a later one of its key is known, which the next start would take for delivered.
+    fn is_recovering(&self) -> bool {
+        self.read_to < self.recover_to
+    }
+
+    /// How many events there is room for. What was in flight before the start has room in any case.
     pub(super) fn room(&self) -> usize {
+        if self.is_recovering() {
+            return self.bounds.in_flight;
+        }
         match self.unstored < self.bounds.in_flight {
             true => self.bounds.in_flight.saturating_sub(self.open + self.parked_lanes),
             false => 0,
@@ -198,7 +212,7 @@ impl<E: Clone> Desk<E> {
         }
         self.read_to = scanned_to;
         self.moved = true;
-        if self.read_to >= self.recover_to {
+        if !self.is_recovering() {
             self.recovering.clear();
         }
     }
@@ -254,7 +268,8 @@ impl<E: Clone> Desk<E> {
             self.park_lane(&key);
         }
         let mut deliveries = Vec::new();
-        while self.running < self.bounds.concurrency
+        while !self.is_recovering()
+            && self.running < self.bounds.concurrency
             && self.unstored < self.bounds.in_flight
             && let Some(key) = self.ready.pop_front()
         {

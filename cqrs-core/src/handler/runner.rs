@@ -25,6 +25,13 @@ use crate::{Clock, EventPart, IdSource, Position, Store, SubscriberState, descri
 /// How often the runner looks for what an operator wants, when nobody of this process tells it.
 const POLL: Duration = Duration::from_millis(500);
 
+/// How often a runner that is busy shows that it is, if only by a step that changes nothing.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// After how many looks at a checkpoint that does not move a runner that stands by believes that nobody is busy. It is
+/// longer than a few heartbeats.
+const QUIET: u32 = 6;
+
 /// Runs one event handler.
 pub(crate) struct HandlerRunner<H> {
     counter: Arc<Counter<H>>,
@@ -70,6 +77,7 @@ struct Work<H: EventHandler> {
     /// Since when there is something to store.
     news_since: Option<Instant>,
     next_look: Instant,
+    last_step: Instant,
     /// Whether a failure has ended the handler.
     ended: bool,
 }
@@ -98,7 +106,7 @@ impl<H: EventHandler> HandlerRunner<H> {
     }
 
     /// Delivers until told to stop. What is under way then is finished and recorded.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
         let mut failures = 0;
         while !*self.stop.borrow() {
             let mut tasks = JoinSet::new();
@@ -109,10 +117,12 @@ impl<H: EventHandler> HandlerRunner<H> {
             match lived {
                 Ok(Ended::Stopped) => return,
                 Ok(Ended::Fenced) => {
-                    failures += 1;
-                    tracing::info!(handler = H::NAME, "another runner was faster");
-                    let pause = backoff(self.counter.options.first_retry, failures, &*self.counter.ids);
-                    let _ = tokio::time::timeout(pause, self.stop.wait_for(|stop| *stop)).await;
+                    tracing::info!(handler = H::NAME, "another runner was faster, and this one stands by");
+                    let mut stop = self.stop.clone();
+                    tokio::select! {
+                        () = self.stand_by() => {}
+                        () = stopped(&mut stop) => {}
+                    }
                 }
                 Err(panic) => {
                     failures += 1;
@@ -123,6 +133,19 @@ impl<H: EventHandler> HandlerRunner<H> {
         }
     }
 
+    /// Waits while another runner is busy: two that are would only fence each other, and finish nothing that takes long.
+    async fn stand_by(&self) {
+        let (mut last, mut looks) = (0, 0);
+        while looks < QUIET {
+            // Of two that stand by, one begins first.
+            tokio::time::sleep(backoff(2 * POLL, 1, &*self.counter.ids)).await;
+            let desk = self.calls.load().await;
+            self.calls.troubles.reporter.reached(desk.settled());
+            looks = if desk.revision() == last { looks + 1 } else { 0 };
+            last = desk.revision();
+        }
+    }
+
     /// From what the store has, until the end or until another runner was faster.
     async fn live(&self, tasks: &mut JoinSet<(Key, Outcome)>) -> Ended {
         let (mut stop, mut marks) = (self.stop.clone(), self.marks.clone());
@@ -130,7 +153,6 @@ impl<H: EventHandler> HandlerRunner<H> {
             () = stopped(&mut stop) => return Ended::Stopped,
             desk = self.calls.load() => desk,
         };
-        self.calls.troubles.reporter.reached(desk.settled());
         let mut work = Work {
             reading: None,
             committing: None,
@@ -139,6 +161,7 @@ impl<H: EventHandler> HandlerRunner<H> {
             stored: None,
             news_since: None,
             next_look: Instant::now(),
+            last_step: Instant::now(),
             ended: false,
         };
         loop {
@@ -149,7 +172,7 @@ impl<H: EventHandler> HandlerRunner<H> {
                 return Ended::Stopped;
             }
             self.tell(&desk, &work);
-            let due = self.next_due(&desk, &work);
+            let due = self.next_due(&desk, &work, !tasks.is_empty(), stopping);
             tokio::select! {
                 biased;
                 () = stopped(&mut stop), if !stopping => {}
@@ -204,13 +227,15 @@ impl<H: EventHandler> HandlerRunner<H> {
         if work.committing.is_some() {
             return;
         }
-        if !desk.has_news() {
+        let quiet = !tasks.is_empty() && now >= work.last_step + HEARTBEAT;
+        if !desk.has_news() && !quiet {
             work.loads.extend(desk.take_loads());
             return;
         }
         let since = *work.news_since.get_or_insert(now);
         let options = &self.counter.options;
-        if desk.is_idle()
+        if quiet
+            || desk.is_idle()
             || desk.has_loads()
             || desk.unstored() >= options.in_flight.div_ceil(4)
             || now >= since + options.commit_every
@@ -218,6 +243,7 @@ impl<H: EventHandler> HandlerRunner<H> {
         {
             let Stored { step, settled, loads } = desk.step(self.clock.now());
             work.news_since = None;
+            work.last_step = now;
             work.stored = Some((settled, loads));
             work.committing = Some(self.calls.commit(step));
         }
@@ -235,9 +261,21 @@ impl<H: EventHandler> HandlerRunner<H> {
         Some(self.calls.marked())
     }
 
-    fn next_due(&self, desk: &Desk<Event<H>>, work: &Work<H>) -> Option<Instant> {
-        let commit = work.news_since.filter(|_| work.committing.is_none());
-        let commit = commit.map(|since| since + self.counter.options.commit_every);
+    /// When there is something to begin, even though nothing happens by then. What is stopping begins commits alone.
+    fn next_due(
+        &self,
+        desk: &Desk<Event<H>>,
+        work: &Work<H>,
+        busy: bool,
+        stopping: bool,
+    ) -> Option<Instant> {
+        let commit = work.news_since.map(|since| since + self.counter.options.commit_every);
+        let heartbeat = busy.then(|| work.last_step + HEARTBEAT);
+        let commit = [commit, heartbeat].into_iter().flatten().min();
+        let commit = commit.filter(|_| work.committing.is_none());
+        if stopping {
+            return commit;
+        }
         let look = Some(work.next_look).filter(|_| desk.has_parked() && work.looking.is_none());
         [desk.next_due(), commit, look].into_iter().flatten().min()
     }
@@ -253,6 +291,9 @@ impl<H: EventHandler> HandlerRunner<H> {
 
     /// Tells how it is doing.
     fn tell(&self, desk: &Desk<Event<H>>, work: &Work<H>) {
+        if work.committing.is_none() && !desk.has_news() {
+            self.calls.troubles.reporter.reached(desk.settled());
+        }
         if work.ended {
             return;
         }

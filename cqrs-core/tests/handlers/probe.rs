@@ -22,6 +22,7 @@ pub(crate) struct Probe {
     ended: Arc<watch::Sender<Vec<Seen>>>,
     act: Arc<Act>,
     say: Arc<Say>,
+    dead: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 pub(crate) const NAME: &str = "probe";
@@ -36,6 +37,7 @@ impl Probe {
             ended: Arc::new(watch::Sender::default()),
             act: Arc::new(move |seen| Box::pin(act(seen))),
             say: Arc::new(HandlerFailure::retry_or_park),
+            dead: Arc::new(|| false),
         }
     }
 
@@ -59,6 +61,11 @@ impl Probe {
     ) -> Self {
         self.say = Arc::new(say);
         self
+    }
+
+    /// The same one in a process that may die: nothing is handled there after its death.
+    pub(crate) fn of_process(&self, dead: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { dead: Arc::new(dead), ..self.clone() }
     }
 
     /// What was begun, in order.
@@ -93,7 +100,11 @@ impl EventHandler for Probe {
     async fn handle(&self, event: &RecordedEvent<PotEvent>) -> Result<(), BoxError> {
         let seen = (event.stream.key().to_owned(), event.position.as_u64());
         self.begun.send_modify(|all| all.push(seen.clone()));
-        (self.act)(seen.clone()).await?;
+        let acted = (self.act)(seen.clone()).await;
+        if (self.dead)() {
+            std::future::pending::<()>().await;
+        }
+        acted?;
         self.ended.send_modify(|all| all.push(seen));
         Ok(())
     }

@@ -55,9 +55,19 @@ async fn live(seed: u64, applications: usize) {
         let mut handle = faulty.restart();
         loop {
             let lived = handle.until_crash(async {
-                let builder = App::builder(handle.clone()).event_handler_with(probe.clone(), options(seed));
+                let builder = App::builder(handle.clone()).event_handler_with(
+                    probe.of_process({
+                        let handle = handle.clone();
+                        move || handle.has_crashed()
+                    }),
+                    options(seed),
+                );
                 let Ok(app) = builder.start().await else { return false };
-                while app.settle().await.ok() != Some(Consistency::Reached) {}
+                store.wait_beyond(Position::new(EVENTS - 1)).await.unwrap();
+                while app.settle().await.ok() != Some(Consistency::Reached) {
+                    assert!(!matches!(app.status()[0].state, SubscriberState::Stopped { .. }));
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
                 app.shutdown().await;
                 true
             });
@@ -138,8 +148,9 @@ fn a_watermark_is_never_ahead_of_an_event_that_was_not_delivered() {
         let app = loop {
             let mut options = options(seed);
             options.max_attempts = 2;
-            let builder = App::builder(faulty.restart()).event_handler_with(failing.clone(), options);
-            if let Ok(app) = builder.start().await {
+            let handle = faulty.restart();
+            let builder = App::builder(handle.clone()).event_handler_with(failing.clone(), options);
+            if let Some(Ok(app)) = handle.until_crash(builder.start()).await {
                 break app;
             }
         };
