@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use cqrs_core::{
-    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
-    InstanceRecord, Lease, LeaseStore, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep,
+    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
+    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceRecord, Lease, LeaseStore, LogPage,
+    OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, Position, ProcessStep,
     ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, Store, StoreError, StreamId,
     StreamRead, Timestamp,
 };
@@ -166,6 +167,36 @@ impl<S: Store> LeaseStore for Counting<S> {
 
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
         self.store.release_lease(lease, holder).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> HandlerStore for Counting<S> {
+    async fn handler_checkpoint(&self, handler: &str) -> Result<HandlerCheckpoint, StoreError> {
+        self.store.handler_checkpoint(handler).await
+    }
+
+    async fn commit_handler(&self, step: HandlerStep) -> Result<(), StepError> {
+        self.store.commit_handler(step).await
+    }
+
+    async fn parked_events(
+        &self,
+        handler: &str,
+        query: &ParkedQuery,
+        after: EventPart,
+        limit: usize,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        self.store.parked_events(handler, query, after, limit).await
+    }
+
+    async fn mark_parked(
+        &self,
+        handler: &str,
+        set: &ParkedSet,
+        mark: ParkedMark,
+    ) -> Result<u64, StoreError> {
+        self.store.mark_parked(handler, set, mark).await
     }
 }
 

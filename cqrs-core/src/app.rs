@@ -2,6 +2,7 @@
 
 mod builder;
 mod look;
+mod parked;
 mod rebuild;
 mod registration;
 mod wait;
@@ -34,6 +35,8 @@ struct Inner {
     rebuilders: HashMap<&'static str, Rebuilder>,
     /// Tells when tasks of the outbox were done.
     progress: Arc<Notify>,
+    /// Tells event handlers that parked events were marked.
+    marks: watch::Sender<u64>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -71,7 +74,7 @@ impl App {
     }
 
     /// Ends the application: refuses new commands, finishes those under way, lets each subscriber finish
-    /// its batch, and closes the store.
+    /// its batch, or what it has under way, and closes the store.
     ///
     /// Tasks of process managers that are not done yet wait in the store for the next start.
     pub async fn shutdown(&self) {

@@ -4,7 +4,7 @@
 //! [events](Event), which are facts. Events are stored in streams, one for each aggregate, and in one log of
 //! all. [Projections](Projection) follow the log and answer queries. [Process managers](ProcessManager)
 //! follow it too, and answer events with further commands, so that several aggregates can take part in one
-//! business transaction.
+//! business transaction. [Event handlers](EventHandler) follow it to do something in the world.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -154,6 +154,7 @@ mod command;
 mod dispatch;
 mod error;
 mod event;
+mod handler;
 mod id;
 mod json;
 mod process;
@@ -176,6 +177,7 @@ pub use dispatch::{
 };
 pub use error::{BoxError, describe};
 pub use event::{Event, EventSet, Metadata, NewEvent, RecordedEvent, Undecodable, decode_stored};
+pub use handler::{EventHandler, HandlerFailure, HandlerOptions, Policy};
 pub use id::{CausationId, CommandId, CorrelationId, EventId, IdSource, RandomIds};
 pub use json::Json;
 #[doc(hidden)]
@@ -184,11 +186,13 @@ pub use process::{Failure, Interest, Outgoing, ProcessManager, ProcessOptions, R
 pub use router::Router;
 pub use snapshot::Snapshots;
 pub use store::{
-    Append, AppendError, Appended, Chain, Direction, EventFilter, EventStore, InstanceChange, InstanceId,
-    InstanceRecord, InvalidAppend, InvalidInstanceId, Lease, LeaseStore, LogPage, MAX_EVENT_BYTES,
-    MAX_EVENT_TYPE_BYTES, MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES, MAX_METADATA_DEPTH, OutboxEntry,
-    OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore, Snapshot, SnapshotStore, StepCause,
-    StepError, Store, StoreError, StreamRead, StreamWrite,
+    Append, AppendError, Appended, Chain, Direction, EventFilter, EventPart, EventStore, HandlerCheckpoint,
+    HandlerStep, HandlerStore, InstanceChange, InstanceId, InstanceRecord, InvalidAppend,
+    InvalidInstanceId, Lease, LeaseStore, LogPage, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
+    MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES, MAX_METADATA_DEPTH, OutboxEntry, OutboxOutcome,
+    OutboxState, OutboxTask, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, ParkedState, ProcessStep,
+    ProcessStore, Snapshot, SnapshotStore, StepCause, StepError, Store, StoreError, StreamRead,
+    StreamWrite,
 };
 pub use stream::{ExpectedVersion, InvalidStreamId, MAX_STREAM_ID_BYTES, Position, StreamId, Version};
 pub use subscribe::{

@@ -6,6 +6,7 @@
 mod append;
 mod error;
 mod events;
+mod handlers;
 mod leases;
 mod process;
 mod snapshots;
@@ -16,6 +17,10 @@ pub use append::{
 };
 pub use error::StoreError;
 pub use events::{Direction, EventFilter, EventStore, LogPage, StreamRead};
+pub use handlers::{
+    EventPart, HandlerCheckpoint, HandlerStep, HandlerStore, ParkedEvent, ParkedMark, ParkedQuery,
+    ParkedSet, ParkedState,
+};
 pub use leases::{Lease, LeaseStore};
 pub use process::{
     Chain, InstanceChange, InstanceId, InstanceRecord, InvalidInstanceId, MAX_INSTANCE_ID_BYTES,
@@ -24,8 +29,8 @@ pub use process::{
 
 pub use snapshots::{Snapshot, SnapshotStore};
 
-/// A store that can carry a whole application: events, and beside them snapshots, the state of process managers,
-/// and leases.
-pub trait Store: EventStore + ProcessStore + SnapshotStore + LeaseStore {}
+/// A store that can carry a whole application: events, and beside them snapshots, what process managers and event
+/// handlers know, and leases.
+pub trait Store: EventStore + ProcessStore + HandlerStore + SnapshotStore + LeaseStore {}
 
-impl<S: EventStore + ProcessStore + SnapshotStore + LeaseStore> Store for S {}
+impl<S: EventStore + ProcessStore + HandlerStore + SnapshotStore + LeaseStore> Store for S {}

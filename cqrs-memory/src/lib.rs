@@ -3,6 +3,7 @@
 //! [`MemoryStore`] keeps every rule of a store's contract save durability, and is the simplest code that
 //! does: read it to learn what a store must do. [`InMemory`] makes any Rust value a read model.
 
+mod handlers;
 mod leases;
 mod log;
 mod process;

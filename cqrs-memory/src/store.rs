@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use cqrs_core::{
-    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
-    InstanceRecord, Lease, LeaseStore, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep,
+    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
+    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceRecord, Lease, LeaseStore, LogPage,
+    OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, Position, ProcessStep,
     ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead,
     Timestamp,
 };
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
+use crate::handlers::Handlers;
 use crate::leases::Leases;
 use crate::log::Log;
 use crate::process::Processes;
@@ -38,6 +40,7 @@ struct Shared {
 struct State {
     log: Log,
     processes: Processes,
+    handlers: Handlers,
     snapshots: Snapshots,
     leases: Leases,
 }
@@ -213,5 +216,35 @@ impl LeaseStore for MemoryStore {
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
         self.state()?.leases.release(lease, holder);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl HandlerStore for MemoryStore {
+    async fn handler_checkpoint(&self, handler: &str) -> Result<HandlerCheckpoint, StoreError> {
+        Ok(self.state()?.handlers.checkpoint(handler))
+    }
+
+    async fn commit_handler(&self, step: HandlerStep) -> Result<(), StepError> {
+        self.state()?.handlers.commit(step)
+    }
+
+    async fn parked_events(
+        &self,
+        handler: &str,
+        query: &ParkedQuery,
+        after: EventPart,
+        limit: usize,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        Ok(self.state()?.handlers.parked(handler, query, after, limit))
+    }
+
+    async fn mark_parked(
+        &self,
+        handler: &str,
+        set: &ParkedSet,
+        mark: ParkedMark,
+    ) -> Result<u64, StoreError> {
+        Ok(self.state()?.handlers.mark(handler, set, mark))
     }
 }

@@ -37,6 +37,7 @@ mod error;
 mod event_row;
 mod file;
 mod gate;
+mod handlers;
 mod head;
 mod judge;
 mod leases;

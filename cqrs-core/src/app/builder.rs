@@ -12,11 +12,13 @@ use super::rebuild::Rebuilder;
 use super::registration::{Made, Registration, Surroundings};
 use super::{App, Inner};
 use crate::dispatch::Dispatcher;
+use crate::handler::{HandlerRunner, begin};
 use crate::process::{Outbox, ProcessOf, ProcessWorker};
 use crate::subscribe::{Halt, ProjectionWorker, Reporter};
 use crate::{
-    BoxError, Clock, DispatchOptions, IdSource, Middleware, ProcessManager, ProcessOptions, Projection,
-    RandomIds, ReadModel, Router, Store, SubscribeOptions, SubscriberKind, SystemClock,
+    BoxError, Clock, DispatchOptions, EventHandler, HandlerOptions, IdSource, Middleware, ProcessManager,
+    ProcessOptions, Projection, RandomIds, ReadModel, Router, Store, SubscribeOptions, SubscriberKind,
+    SystemClock,
 };
 
 /// An application in the making. See [`App::builder`].
@@ -62,6 +64,14 @@ pub enum StartError {
         stored: u32,
         /// The version of this program.
         known: u32,
+    },
+    /// It cannot be read, or written down, where an event handler begins.
+    #[error("event handler {handler:?} could not begin")]
+    Begin {
+        /// The event handler.
+        handler: &'static str,
+        /// Why.
+        source: BoxError,
     },
 }
 
@@ -158,6 +168,42 @@ impl AppBuilder {
         self
     }
 
+    /// Runs an event handler.
+    pub fn event_handler<H: EventHandler>(self, handler: H) -> Self {
+        self.event_handler_with(handler, HandlerOptions::default())
+    }
+
+    /// Runs an event handler, with options of its own.
+    pub fn event_handler_with<H: EventHandler>(mut self, handler: H, options: HandlerOptions) -> Self {
+        self.subscribers.push(Registration {
+            name: H::NAME,
+            kind: SubscriberKind::EventHandler,
+            options: None,
+            make: Box::new(move |around, _| {
+                let store = Arc::clone(&around.store);
+                Made {
+                    setup: Some(async move { Ok(begin(&*store, H::NAME, options).await?) }.boxed()),
+                    rebuild: None,
+                    spawn: Box::new(move |around, reporter| {
+                        let runner = HandlerRunner::new(
+                            handler,
+                            options,
+                            Arc::clone(&around.store),
+                            Arc::clone(&around.clock),
+                            Arc::clone(&around.ids),
+                            reporter,
+                            around.marks.clone(),
+                            around.stop.clone(),
+                        );
+                        tokio::spawn(runner.run())
+                    }),
+                }
+            }),
+            process: None,
+        });
+        self
+    }
+
     /// Puts middleware around every dispatch, within what was added before it.
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
@@ -194,7 +240,8 @@ impl AppBuilder {
         self
     }
 
-    /// Checks that everything fits, lets projections make their tables, and starts all subscribers.
+    /// Checks that everything fits, lets projections make their tables, writes down where new event handlers begin, and
+    /// starts all subscribers.
     ///
     /// # Errors
     ///
@@ -209,6 +256,7 @@ impl AppBuilder {
             }
         }
         let (stop, stopped) = watch::channel(false);
+        let (marks, marked) = watch::channel(0);
         let around = Surroundings {
             store: Arc::clone(&self.store),
             router: Arc::new(self.router),
@@ -216,13 +264,14 @@ impl AppBuilder {
             ids: Arc::clone(&self.ids),
             options: self.subscribe,
             wake: Arc::new(Notify::new()),
+            marks: marked,
             stop: stopped,
         };
         let mut ready = Vec::new();
         for Registration { name, kind, options, make, process } in self.subscribers {
             let mut made = make(&around, options.unwrap_or(around.options));
             if let Some(setup) = made.setup.take() {
-                setup.await.map_err(|source| StartError::of_setup(name, source))?;
+                setup.await.map_err(|source| StartError::of_setup(name, kind, source))?;
             }
             ready.push((name, kind, made, process));
         }
@@ -264,6 +313,7 @@ impl AppBuilder {
             subscribers,
             rebuilders,
             progress,
+            marks,
             stop,
             tasks: tasks.into(),
         })))
@@ -271,10 +321,13 @@ impl AppBuilder {
 }
 
 impl StartError {
-    fn of_setup(projection: &'static str, source: BoxError) -> Self {
-        match source.downcast_ref() {
-            Some(&Halt::Superseded { stored, known }) => Self::Newer { projection, stored, known },
-            _ => Self::Setup { projection, source },
+    fn of_setup(name: &'static str, kind: SubscriberKind, source: BoxError) -> Self {
+        match (kind, source.downcast_ref()) {
+            (SubscriberKind::EventHandler, _) => Self::Begin { handler: name, source },
+            (_, Some(&Halt::Superseded { stored, known })) => {
+                Self::Newer { projection: name, stored, known }
+            }
+            _ => Self::Setup { projection: name, source },
         }
     }
 }

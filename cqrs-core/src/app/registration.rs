@@ -19,6 +19,8 @@ pub(super) struct Surroundings {
     pub(super) options: SubscribeOptions,
     /// Tells the outbox of new tasks.
     pub(super) wake: Arc<Notify>,
+    /// Tells event handlers that parked events were marked.
+    pub(super) marks: watch::Receiver<u64>,
     pub(super) stop: watch::Receiver<bool>,
 }
 

@@ -30,10 +30,10 @@ impl App {
         }
     }
 
-    /// Waits until everything that the log holds has been worked on: projections and process managers are
-    /// at its head, and no task is due.
+    /// Waits until everything that the log holds has been worked on: projections, process managers and event handlers
+    /// are at its head, and no task is due.
     ///
-    /// Tasks that wait for a later time are not waited for, be it a delay or another attempt.
+    /// What an event handler has parked is not waited for, nor are tasks that wait for a later time are not waited for, be it a delay or another attempt.
     ///
     /// # Errors
     ///
@@ -42,7 +42,9 @@ impl App {
         loop {
             let done = self.0.progress.notified();
             let head = self.0.store.head().await?;
-            for kind in [SubscriberKind::ProcessManager, SubscriberKind::Projection] {
+            for kind in
+                [SubscriberKind::ProcessManager, SubscriberKind::EventHandler, SubscriberKind::Projection]
+            {
                 if self.reach(kind, head).await == Consistency::Stopped {
                     return Ok(Consistency::Stopped);
                 }

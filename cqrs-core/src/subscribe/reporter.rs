@@ -16,7 +16,7 @@ use crate::{Clock, Position, Timestamp};
 /// Whatever ends it ends the status too, so that nobody waits for a subscriber that has gone.
 pub(crate) struct Reporter {
     status: watch::Sender<SubscriberStatus>,
-    meter: Meter,
+    meter: Mutex<Meter>,
     clock: Arc<dyn Clock>,
 }
 
@@ -34,7 +34,7 @@ impl Reporter {
             parked: 0,
             rebuild: None,
         };
-        Self { status: watch::Sender::new(status), meter: Meter::default(), clock }
+        Self { status: watch::Sender::new(status), meter: Mutex::default(), clock }
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<SubscriberStatus> {
@@ -51,8 +51,8 @@ impl Reporter {
     }
 
     /// It is at a position, and in a state.
-    pub(crate) fn at(&mut self, position: Position, state: SubscriberState) {
-        let rate = self.meter.rate(Instant::now(), position);
+    pub(crate) fn at(&self, position: Position, state: SubscriberState) {
+        let rate = self.rate(position);
         self.status.send_if_modified(|status| {
             let before = (status.position, status.rate);
             (status.position, status.rate) = (position, rate);
@@ -68,6 +68,49 @@ impl Reporter {
         gauge!("cqrs_subscriber_position", "subscriber" => name).set(position.as_u64() as f64);
         let lag = self.status.borrow().lag();
         gauge!("cqrs_subscriber_lag_events", "subscriber" => name).set(lag as f64);
+    }
+
+    /// As [`Reporter::at`], but a position never moves back, whoever looks: what was worked on stays so.
+    pub(crate) fn reached(&self, position: Position) {
+        let (before, state) = {
+            let status = self.status.borrow();
+            (status.position, status.state.clone())
+        };
+        if position > before {
+            self.at(position, state);
+        }
+    }
+
+    /// How it is doing, where that is new. One more attempt at the same is, and that it comes a little later is not.
+    pub(crate) fn is(&self, state: SubscriberState) {
+        let is_same = |before: &SubscriberState| match (before, &state) {
+            (
+                SubscriberState::Retrying { attempts, error, .. },
+                SubscriberState::Retrying { attempts: now, error: why, .. },
+            ) => attempts == now && error == why,
+            (before, now) => before == now,
+        };
+        self.status.send_if_modified(|status| {
+            let is_new = !is_same(&status.state);
+            if is_new {
+                if let SubscriberState::Retrying { error, .. }
+                | SubscriberState::Stopped { error: Some(error) } = &state
+                {
+                    status.last_error = Some((self.clock.now(), error.clone()));
+                }
+                status.state = state.clone();
+            }
+            is_new
+        });
+    }
+
+    /// So many events are parked.
+    pub(crate) fn parked(&self, events: u64) {
+        self.status.send_if_modified(|status| std::mem::replace(&mut status.parked, events) != events);
+    }
+
+    fn rate(&self, position: Position) -> u64 {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).rate(Instant::now(), position)
     }
 
     /// It has read something that was recorded then, and begins to work on it.

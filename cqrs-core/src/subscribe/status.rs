@@ -14,7 +14,8 @@ pub struct SubscriberStatus {
     pub kind: SubscriberKind,
     /// Whether it runs.
     pub state: SubscriberState,
-    /// Its durable checkpoint: everything at or below is worked on, by whatever runner.
+    /// Its durable checkpoint: everything at or below is worked on, by whatever runner. An event that a handler has
+    /// parked for an operator counts as worked on; one that it still tries does not.
     pub position: Position,
     /// The last position of the log, as far as the subscriber knows; not below its own. While it is behind, it
     /// looks once a second.
@@ -25,7 +26,7 @@ pub struct SubscriberStatus {
     pub rate: u64,
     /// What went wrong last, with its causes, and when. It stays when all is well again.
     pub last_error: Option<(Timestamp, String)>,
-    /// How many events are parked, and wait for somebody to decide. Projections park none.
+    /// How many keys an event handler holds back, because an event of theirs is parked.
     pub parked: u64,
     /// How far a rebuild has come, while there is one.
     pub rebuild: Option<RebuildProgress>,
@@ -39,6 +40,8 @@ pub enum SubscriberKind {
     Projection,
     /// A process manager.
     ProcessManager,
+    /// An event handler.
+    EventHandler,
 }
 
 /// Whether a subscriber runs.

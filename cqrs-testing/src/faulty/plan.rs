@@ -92,6 +92,14 @@ operations! {
     Chain: reads "chain" "read a causal chain",
     /// [`ProcessStore::prune_tasks`](cqrs_core::ProcessStore::prune_tasks).
     PruneTasks: writes "prune_tasks" "prune tasks",
+    /// [`HandlerStore::handler_checkpoint`](cqrs_core::HandlerStore::handler_checkpoint).
+    HandlerCheckpoint: reads "handler_checkpoint" "read a handler's checkpoint",
+    /// [`HandlerStore::commit_handler`](cqrs_core::HandlerStore::commit_handler).
+    CommitHandler: writes "commit_handler" "commit a handler's step",
+    /// [`HandlerStore::parked_events`](cqrs_core::HandlerStore::parked_events).
+    ParkedEvents: reads "parked_events" "read parked events",
+    /// [`HandlerStore::mark_parked`](cqrs_core::HandlerStore::mark_parked).
+    MarkParked: writes "mark_parked" "mark parked events",
     /// [`ReadModel::begin`](cqrs_core::ReadModel::begin).
     ReadModelBegin: reads "read_model.begin" "begin a transaction of a read model",
     /// [`ReadModel::checkpoint`](cqrs_core::ReadModel::checkpoint).

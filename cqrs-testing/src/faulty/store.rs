@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use cqrs_core::{
-    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
-    InstanceRecord, Lease, LeaseStore, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep,
+    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
+    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceRecord, Lease, LeaseStore, LogPage,
+    OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, Position, ProcessStep,
     ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead,
     Timestamp,
 };
@@ -138,5 +139,36 @@ impl<S: LeaseStore> LeaseStore for FaultyStore<S> {
 
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
         self.injector.call(Operation::ReleaseLease, self.inner.release_lease(lease, holder)).await
+    }
+}
+
+#[async_trait]
+impl<S: HandlerStore> HandlerStore for FaultyStore<S> {
+    async fn handler_checkpoint(&self, handler: &str) -> Result<HandlerCheckpoint, StoreError> {
+        self.injector.call(Operation::HandlerCheckpoint, self.inner.handler_checkpoint(handler)).await
+    }
+
+    async fn commit_handler(&self, step: HandlerStep) -> Result<(), StepError> {
+        self.injector.call(Operation::CommitHandler, self.inner.commit_handler(step)).await
+    }
+
+    async fn parked_events(
+        &self,
+        handler: &str,
+        query: &ParkedQuery,
+        after: EventPart,
+        limit: usize,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        let parked = self.inner.parked_events(handler, query, after, limit);
+        self.injector.call(Operation::ParkedEvents, parked).await
+    }
+
+    async fn mark_parked(
+        &self,
+        handler: &str,
+        set: &ParkedSet,
+        mark: ParkedMark,
+    ) -> Result<u64, StoreError> {
+        self.injector.call(Operation::MarkParked, self.inner.mark_parked(handler, set, mark)).await
     }
 }

@@ -149,6 +149,39 @@ pub(crate) trait Breach: Send + Sync + 'static {
         store.release_lease(lease, holder).await
     }
 
+    async fn handler_checkpoint(
+        &self,
+        store: &MemoryStore,
+        handler: &str,
+    ) -> Result<HandlerCheckpoint, StoreError> {
+        store.handler_checkpoint(handler).await
+    }
+
+    async fn commit_handler(&self, store: &MemoryStore, step: HandlerStep) -> Result<(), StepError> {
+        store.commit_handler(step).await
+    }
+
+    async fn parked_events(
+        &self,
+        store: &MemoryStore,
+        handler: &str,
+        query: &ParkedQuery,
+        after: EventPart,
+        limit: usize,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        store.parked_events(handler, query, after, limit).await
+    }
+
+    async fn mark_parked(
+        &self,
+        store: &MemoryStore,
+        handler: &str,
+        set: &ParkedSet,
+        mark: ParkedMark,
+    ) -> Result<u64, StoreError> {
+        store.mark_parked(handler, set, mark).await
+    }
+
     /// Where the breach wants every step that was taken, and every outcome, written down.
     fn ledger(&self) -> Option<&Ledger> {
         None
@@ -359,5 +392,35 @@ impl LeaseStore for Broken {
 
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
         self.breach.release_lease(self.store().await, lease, holder).await
+    }
+}
+
+#[async_trait]
+impl HandlerStore for Broken {
+    async fn handler_checkpoint(&self, handler: &str) -> Result<HandlerCheckpoint, StoreError> {
+        self.breach.handler_checkpoint(self.store().await, handler).await
+    }
+
+    async fn commit_handler(&self, step: HandlerStep) -> Result<(), StepError> {
+        self.breach.commit_handler(self.store().await, step).await
+    }
+
+    async fn parked_events(
+        &self,
+        handler: &str,
+        query: &ParkedQuery,
+        after: EventPart,
+        limit: usize,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        self.breach.parked_events(self.store().await, handler, query, after, limit).await
+    }
+
+    async fn mark_parked(
+        &self,
+        handler: &str,
+        set: &ParkedSet,
+        mark: ParkedMark,
+    ) -> Result<u64, StoreError> {
+        self.breach.mark_parked(self.store().await, handler, set, mark).await
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use cqrs_core::{
-    Appended, BoxCommand, CommandId, EventId, InstanceId, InstanceRecord, Json, Metadata, OutboxEntry,
-    OutboxState, OutboxTask, Position, RecordedEvent, Snapshot, StreamId, Timestamp, Version,
+    Appended, BoxCommand, CommandId, EventId, EventPart, HandlerCheckpoint, InstanceId, InstanceRecord,
+    Json, Metadata, OutboxEntry, OutboxState, OutboxTask, ParkedEvent, ParkedState, Position,
+    RecordedEvent, Snapshot, StreamId, Timestamp, Version,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,6 +27,12 @@ pub(crate) enum Fact {
     Task(Task),
     /// A task that was pruned.
     Forgotten(CommandId),
+    /// An event handler, and how far it has come.
+    Handler(String, #[serde(with = "HandlerFields")] HandlerCheckpoint),
+    /// An event handler, and an event that it holds back.
+    Parked(String, #[serde(with = "ParkedFields")] ParkedEvent),
+    /// An event handler, and an event that it holds back no longer.
+    Released(String, EventPart),
     /// A lease, and who has it; nobody, once it was given back.
     Lease(String, Option<Claim>),
 }
@@ -139,6 +146,37 @@ enum StateFields {
     Pending,
     Done,
     Parked,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "HandlerCheckpoint")]
+struct HandlerFields {
+    revision: u64,
+    read_to: Position,
+    watermarks: Vec<Position>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "ParkedEvent")]
+struct ParkedFields {
+    part: EventPart,
+    event: EventId,
+    key: String,
+    attempts: u32,
+    last_error: Option<String>,
+    #[serde(with = "micros")]
+    at: Timestamp,
+    #[serde(with = "ParkedStateFields")]
+    state: ParkedState,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "ParkedState")]
+enum ParkedStateFields {
+    Waiting,
+    Parked,
+    ToRetry,
+    ToDrop,
 }
 
 /// JSON as a text in the JSON of the line. Written as itself, it would lose the spaces around it, and could break

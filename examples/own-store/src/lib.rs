@@ -4,6 +4,7 @@
 //! and one call at a time works on the file.
 
 mod fact;
+mod handlers;
 mod journal;
 mod judge;
 mod leases;

@@ -3,6 +3,7 @@
 use cqrs_core::StoreError;
 
 use crate::fact::Fact;
+use crate::handlers::Handlers;
 use crate::leases::Leases;
 use crate::log::Log;
 use crate::processes::Processes;
@@ -14,6 +15,7 @@ pub(crate) struct State {
     pub(crate) snapshots: Snapshots,
     pub(crate) processes: Processes,
     pub(crate) leases: Leases,
+    pub(crate) handlers: Handlers,
 }
 
 impl State {
@@ -28,6 +30,9 @@ impl State {
             Fact::Task(task) => self.processes.put_task(task),
             Fact::Forgotten(task) => self.processes.forget_task(task),
             Fact::Lease(lease, claim) => self.leases.put(lease, claim),
+            Fact::Handler(handler, checkpoint) => self.handlers.move_checkpoint(handler, checkpoint),
+            Fact::Parked(handler, event) => self.handlers.put(handler, event),
+            Fact::Released(handler, part) => self.handlers.release(&handler, part),
         }
         Ok(())
     }

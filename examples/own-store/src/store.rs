@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cqrs_core::{
-    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventStore, InstanceId,
-    InstanceRecord, Lease, LeaseStore, LogPage, OutboxEntry, OutboxOutcome, Position, ProcessStep,
+    Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
+    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceRecord, Lease, LeaseStore, LogPage,
+    OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, Position, ProcessStep,
     ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead,
     Timestamp,
 };
@@ -270,5 +271,42 @@ impl LeaseStore for OwnStore {
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
         let lease = lease.to_owned();
         self.change(move |state| (state.leases.release(lease, holder), ())).await
+    }
+}
+
+#[async_trait]
+impl HandlerStore for OwnStore {
+    async fn handler_checkpoint(&self, handler: &str) -> Result<HandlerCheckpoint, StoreError> {
+        let handler = handler.to_owned();
+        self.look(move |state| state.handlers.checkpoint(&handler)).await
+    }
+
+    async fn commit_handler(&self, step: HandlerStep) -> Result<(), StepError> {
+        self.change(|state| match state.handlers.step(step) {
+            Ok(change) => (change, Ok(())),
+            Err(fenced) => (Change::new(), Err(fenced)),
+        })
+        .await?
+    }
+
+    async fn parked_events(
+        &self,
+        handler: &str,
+        query: &ParkedQuery,
+        after: EventPart,
+        limit: usize,
+    ) -> Result<Vec<ParkedEvent>, StoreError> {
+        let (handler, query) = (handler.to_owned(), query.clone());
+        self.look(move |state| state.handlers.parked(&handler, &query, after, limit)).await
+    }
+
+    async fn mark_parked(
+        &self,
+        handler: &str,
+        set: &ParkedSet,
+        mark: ParkedMark,
+    ) -> Result<u64, StoreError> {
+        let (handler, set) = (handler.to_owned(), set.clone());
+        self.change(move |state| state.handlers.mark(&handler, &set, mark)).await
     }
 }

@@ -1,0 +1,324 @@
+//! The runner around a desk: reads the log, delivers, commits.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::calls::{Calls, Committed, Page, Seen};
+use super::delivery::{Counter, Event, panicked};
+use super::desk::{Desk, Outcome, Stored};
+use super::insist::Troubles;
+use super::lane::Key;
+use super::{EventHandler, HandlerOptions};
+use crate::dispatch::backoff;
+use crate::subscribe::Reporter;
+use crate::{Clock, EventPart, IdSource, Position, Store, SubscriberState, describe};
+
+/// How often the runner looks for what an operator wants, when nobody of this process tells it.
+const POLL: Duration = Duration::from_millis(500);
+
+/// How often a runner that is busy shows that it is, if only by a step that changes nothing.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// After how many looks at a checkpoint that does not move a runner that stands by believes that nobody is busy. It is
+/// longer than a few heartbeats.
+const QUIET: u32 = 6;
+
+/// Runs one event handler.
+pub(crate) struct HandlerRunner<H> {
+    counter: Arc<Counter<H>>,
+    calls: Calls<H>,
+    clock: Arc<dyn Clock>,
+    /// Changes when an operator of this process has marked parked events.
+    marks: watch::Receiver<u64>,
+    /// Becomes true when the handler is to end.
+    stop: watch::Receiver<bool>,
+}
+
+/// How a life of a runner ends.
+enum Ended {
+    /// For good.
+    Stopped,
+    /// Another runner was faster, or is.
+    Fenced,
+}
+
+/// A call of the store under way.
+type Slot<T> = Option<BoxFuture<'static, T>>;
+
+async fn answer<T>(slot: &mut Slot<T>) -> T {
+    match slot {
+        Some(call) => {
+            let answer = call.await;
+            *slot = None;
+            answer
+        }
+        None => pending().await,
+    }
+}
+
+/// What a life has under way, besides deliveries.
+struct Work<H: EventHandler> {
+    reading: Slot<Page<H>>,
+    committing: Slot<Committed>,
+    looking: Slot<Seen>,
+    /// Parked lanes to be read.
+    loads: VecDeque<(Key, EventPart)>,
+    /// What is true, and what can be read, once the step under way is stored.
+    stored: Option<(Position, Vec<(Key, EventPart)>)>,
+    /// Since when there is something to store.
+    news_since: Option<Instant>,
+    next_look: Instant,
+    last_step: Instant,
+    /// Whether a failure has ended the handler.
+    ended: bool,
+}
+
+impl<H: EventHandler> HandlerRunner<H> {
+    pub(crate) fn new(
+        handler: H,
+        options: HandlerOptions,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        reporter: Reporter,
+        marks: watch::Receiver<u64>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        let options = HandlerOptions {
+            partitions: options.partitions.max(1),
+            concurrency: options.concurrency.max(1),
+            in_flight: options.in_flight.max(1),
+            ..options
+        };
+        let troubles = Troubles::new(reporter, H::NAME, Arc::clone(&ids), options.first_retry);
+        let counter = Arc::new(Counter { handler, store, ids, options });
+        let calls = Calls::new(Arc::clone(&counter), Arc::new(troubles), stop.clone());
+        Self { counter, calls, clock, marks, stop }
+    }
+
+    /// Delivers until told to stop. What is under way then is finished and recorded.
+    pub(crate) async fn run(self) {
+        let mut failures = 0;
+        while !*self.stop.borrow() {
+            let mut tasks = JoinSet::new();
+            let lived = AssertUnwindSafe(self.live(&mut tasks)).catch_unwind().await;
+            // Whatever runs still is delivered again, and not at the same time.
+            tasks.shutdown().await;
+            self.calls.troubles.clear();
+            match lived {
+                Ok(Ended::Stopped) => return,
+                Ok(Ended::Fenced) => {
+                    tracing::info!(handler = H::NAME, "another runner was faster, and this one stands by");
+                    let mut stop = self.stop.clone();
+                    tokio::select! {
+                        () = self.stand_by() => {}
+                        () = stopped(&mut stop) => {}
+                    }
+                }
+                Err(panic) => {
+                    failures += 1;
+                    let pause = self.calls.troubles.pause("run", failures, describe(&*panicked(&*panic)));
+                    pause.await;
+                }
+            }
+        }
+    }
+
+    /// Waits while another runner is busy: two that are would only fence each other, and finish nothing that takes long.
+    async fn stand_by(&self) {
+        let (mut last, mut looks) = (0, 0);
+        while looks < QUIET {
+            // Of two that stand by, one begins first.
+            tokio::time::sleep(backoff(2 * POLL, 1, &*self.counter.ids)).await;
+            let desk = self.calls.load().await;
+            self.calls.troubles.reporter.reached(desk.settled());
+            looks = if desk.revision() == last { looks + 1 } else { 0 };
+            last = desk.revision();
+        }
+    }
+
+    /// From what the store has, until the end or until another runner was faster.
+    async fn live(&self, tasks: &mut JoinSet<(Key, Outcome)>) -> Ended {
+        let (mut stop, mut marks) = (self.stop.clone(), self.marks.clone());
+        let mut desk = tokio::select! {
+            () = stopped(&mut stop) => return Ended::Stopped,
+            desk = self.calls.load() => desk,
+        };
+        let mut work = Work {
+            reading: None,
+            committing: None,
+            looking: None,
+            loads: VecDeque::new(),
+            stored: None,
+            news_since: None,
+            next_look: Instant::now(),
+            last_step: Instant::now(),
+            ended: false,
+        };
+        loop {
+            let now = Instant::now();
+            let stopping = work.ended || *self.stop.borrow();
+            self.begin_what_can_be(&mut desk, &mut work, tasks, now, stopping);
+            if stopping && tasks.is_empty() && work.committing.is_none() {
+                return Ended::Stopped;
+            }
+            self.tell(&desk, &work);
+            let due = self.next_due(&desk, &work, !tasks.is_empty(), stopping);
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop), if !stopping => {}
+                Some(ended) = tasks.join_next() => match ended {
+                    Ok((key, outcome)) => self.delivered(&mut desk, &mut work, &key, outcome),
+                    // It was neither aborted nor can it panic; should it, the store knows where to go on.
+                    Err(_) => return Ended::Fenced,
+                },
+                committed = answer(&mut work.committing) => {
+                    let Some((settled, loads)) = work.stored.take() else { continue };
+                    match committed {
+                        Committed::Yes => {
+                            self.calls.troubles.reporter.reached(settled);
+                            work.loads.extend(loads);
+                        }
+                        Committed::Fenced => return Ended::Fenced,
+                        Committed::GaveUp => return Ended::Stopped,
+                    }
+                }
+                seen = answer(&mut work.looking) => match seen {
+                    Seen::Rows(key, rows) => desk.loaded(&key, &rows),
+                    Seen::Marked(rows) => desk.marked(&rows),
+                },
+                page = answer(&mut work.reading) => {
+                    self.calls.troubles.reporter.head(page.scanned_to);
+                    desk.page(page.arrivals, page.scanned_to);
+                }
+                Ok(()) = marks.changed() => work.next_look = Instant::now(),
+                () = until(due) => {}
+            }
+        }
+    }
+
+    /// Fills the slots that are free.
+    fn begin_what_can_be(
+        &self,
+        desk: &mut Desk<Event<H>>,
+        work: &mut Work<H>,
+        tasks: &mut JoinSet<(Key, Outcome)>,
+        now: Instant,
+        stopping: bool,
+    ) {
+        if !stopping {
+            for delivery in desk.deliveries(now) {
+                tasks.spawn(Arc::clone(&self.counter).deliver(delivery));
+            }
+            let room = desk.room();
+            if work.reading.is_none() && room > 0 {
+                work.reading = Some(self.calls.page(desk.read_to(), room));
+            }
+            if work.looking.is_none() {
+                work.looking = self.next_look(desk, work, now);
+            }
+        }
+        if work.committing.is_some() {
+            return;
+        }
+        let quiet = !tasks.is_empty() && now >= work.last_step + HEARTBEAT;
+        if !desk.has_news() && !quiet {
+            work.loads.extend(desk.take_loads());
+            return;
+        }
+        let since = *work.news_since.get_or_insert(now);
+        let options = &self.counter.options;
+        if quiet
+            || desk.is_idle()
+            || desk.has_loads()
+            || desk.unstored() >= options.in_flight.div_ceil(4)
+            || now >= since + options.commit_every
+            || (stopping && tasks.is_empty())
+        {
+            let Stored { step, settled, loads } = desk.step(self.clock.now());
+            work.news_since = None;
+            work.last_step = now;
+            work.stored = Some((settled, loads));
+            work.committing = Some(self.calls.commit(step));
+        }
+    }
+
+    /// What to read of parked events: lanes that go on, or what an operator wants.
+    fn next_look(&self, desk: &Desk<Event<H>>, work: &mut Work<H>, now: Instant) -> Slot<Seen> {
+        if let Some((key, after)) = work.loads.pop_front() {
+            return Some(self.calls.rows(key, after));
+        }
+        if !desk.has_parked() || now < work.next_look {
+            return None;
+        }
+        work.next_look = now + POLL;
+        Some(self.calls.marked())
+    }
+
+    /// When there is something to begin, even though nothing happens by then. What is stopping begins commits alone.
+    fn next_due(
+        &self,
+        desk: &Desk<Event<H>>,
+        work: &Work<H>,
+        busy: bool,
+        stopping: bool,
+    ) -> Option<Instant> {
+        let commit = work.news_since.map(|since| since + self.counter.options.commit_every);
+        let heartbeat = busy.then(|| work.last_step + HEARTBEAT);
+        let commit = [commit, heartbeat].into_iter().flatten().min();
+        let commit = commit.filter(|_| work.committing.is_none());
+        if stopping {
+            return commit;
+        }
+        let look = Some(work.next_look).filter(|_| desk.has_parked() && work.looking.is_none());
+        [desk.next_due(), commit, look].into_iter().flatten().min()
+    }
+
+    fn delivered(&self, desk: &mut Desk<Event<H>>, work: &mut Work<H>, key: &Key, outcome: Outcome) {
+        if let Outcome::Stop { error } = &outcome {
+            work.ended = true;
+            let error = Some(error.clone());
+            self.calls.troubles.reporter.is(SubscriberState::Stopped { error });
+        }
+        desk.delivered(key, outcome, Instant::now());
+    }
+
+    /// Tells how it is doing.
+    fn tell(&self, desk: &Desk<Event<H>>, work: &Work<H>) {
+        self.calls.troubles.reporter.parked(desk.held_back() as u64);
+        if work.committing.is_none() && !desk.has_news() {
+            self.calls.troubles.reporter.reached(desk.settled());
+        }
+        if work.ended {
+            return;
+        }
+        let trouble = self.calls.troubles.any().or_else(|| desk.failing().cloned());
+        self.calls.troubles.reporter.is(match trouble {
+            Some((attempts, error)) => {
+                let due = desk.next_due().map_or(Duration::ZERO, |due| due - Instant::now());
+                SubscriberState::Retrying { attempts, error, next_attempt: self.clock.now().plus(due) }
+            }
+            None => SubscriberState::Running,
+        });
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => pending().await,
+    }
+}
