@@ -1,14 +1,12 @@
 //! What happened, in order.
 
 use cqrs_core::{
-    Aggregate, Event, EventFilter, Position, RecordedEvent, StoreError, StreamId, StreamRead, Version,
+    Aggregate, Event, EventFilter, Position, RecordedEvent, StartFrom, StoreError, StreamId, StreamRead,
+    Version,
 };
-use futures::stream::{self, Stream, StreamExt, TryStreamExt};
+use futures::stream::Stream;
 
 use crate::{Account, AccountEvent, AccountId, Coins};
-
-/// How many events one step of [`Coins::follow`] reads.
-const PAGE: usize = 1_000;
 
 /// An account's event with all that is known of it.
 pub type RecordedAccountEvent = RecordedEvent<AccountEvent>;
@@ -53,29 +51,17 @@ impl Coins {
     /// The history of one account or of all, from a position on and without end: what is there, then what
     /// comes, without gap or duplicate, also when other processes write.
     ///
-    /// The stream ends after its first error.
+    /// The stream ends after its first error, and when the database is closed.
     pub fn follow(
         &self,
         account: Option<&AccountId>,
         after: Position,
     ) -> impl Stream<Item = Result<RecordedAccountEvent, StoreError>> + Send + use<> {
-        let store = self.app().store().clone();
         let mut filter = EventFilter::category(AccountEvent::CATEGORY);
         if let Some(account) = account {
             filter = filter.and_streams([stream_of(account)]);
         }
-        stream::try_unfold(after, move |after| {
-            let (store, filter) = (store.clone(), filter.clone());
-            async move {
-                let page = store.read_log(after, &filter, PAGE).await?;
-                if page.scanned_to == after {
-                    store.wait_beyond(after).await?;
-                }
-                let events = stream::iter(decode(page.events)?).map(Ok);
-                Ok::<_, StoreError>(Some((events, page.scanned_to)))
-            }
-        })
-        .try_flatten()
+        self.app().subscribe_within(StartFrom::Position(after), filter)
     }
 }
 

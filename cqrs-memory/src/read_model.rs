@@ -123,8 +123,19 @@ impl<T: Send + Sync + 'static> ReadModel for InMemory<T> {
     type Target = T;
     type Transaction = MemoryTransaction<T>;
 
-    async fn begin(&self) -> Result<MemoryTransaction<T>, StoreError> {
-        Ok(MemoryTransaction { model: Arc::clone(&self.0).write_owned().await, touched: false })
+    /// Fenced here already, before the value is touched, and so never later.
+    async fn begin(
+        &self,
+        projection: &str,
+        from: Option<Checkpoint>,
+    ) -> Result<MemoryTransaction<T>, StepError> {
+        let mut model = Arc::clone(&self.0).write_owned().await;
+        model.owned_by(projection, "begin a transaction")?;
+        if model.checkpoint != from {
+            return Err(StepError::Fenced);
+        }
+        model.projection.get_or_insert_with(|| projection.to_owned());
+        Ok(MemoryTransaction { model, touched: false })
     }
 
     fn target(transaction: &mut MemoryTransaction<T>) -> &mut T {
@@ -138,20 +149,8 @@ impl<T: Send + Sync + 'static> ReadModel for InMemory<T> {
         Ok(model.checkpoint)
     }
 
-    async fn commit(
-        &self,
-        mut transaction: MemoryTransaction<T>,
-        projection: &str,
-        from: Option<Checkpoint>,
-        to: Checkpoint,
-    ) -> Result<(), StepError> {
-        let model = &mut *transaction.model;
-        if model.checkpoint != from {
-            return Err(StepError::Fenced);
-        }
-        model.owned_by(projection, "move a checkpoint")?;
-        model.projection.get_or_insert_with(|| projection.to_owned());
-        model.checkpoint = Some(to);
+    async fn commit(&self, mut transaction: MemoryTransaction<T>, to: Checkpoint) -> Result<(), StepError> {
+        transaction.model.checkpoint = Some(to);
         transaction.touched = false;
         Ok(())
     }
@@ -190,16 +189,20 @@ mod tests {
         Checkpoint { position: Position::new(position), version: 1 }
     }
 
+    async fn push(numbers: &InMemory<Vec<u32>>, number: u32) -> MemoryTransaction<Vec<u32>> {
+        let from = numbers.checkpoint("numbers").await.unwrap();
+        let mut batch = numbers.begin("numbers", from).await.unwrap();
+        InMemory::target(&mut batch).push(number);
+        batch
+    }
+
     #[tokio::test]
     async fn a_committed_batch_is_seen_and_a_dropped_one_starts_over() {
         let numbers = InMemory::<Vec<u32>>::default();
-        let mut batch = numbers.begin().await.unwrap();
-        InMemory::target(&mut batch).push(1);
-        numbers.commit(batch, "numbers", None, at(7)).await.unwrap();
+        let batch = push(&numbers, 1).await;
+        numbers.commit(batch, at(7)).await.unwrap();
         assert_eq!(numbers.read(Clone::clone).await, [1]);
-        let mut batch = numbers.begin().await.unwrap();
-        InMemory::target(&mut batch).push(2);
-        drop(batch);
+        drop(push(&numbers, 2).await);
         assert!(numbers.read(Vec::is_empty).await);
         assert_eq!(numbers.checkpoint("numbers").await.unwrap(), None);
     }
@@ -207,7 +210,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_that_touched_nothing_leaves_the_value_when_dropped() {
         let numbers = InMemory::new(vec![1]);
-        drop(numbers.begin().await.unwrap());
+        drop(numbers.begin("numbers", None).await.unwrap());
         assert_eq!(numbers.read(Clone::clone).await, [1]);
     }
 
@@ -215,24 +218,46 @@ mod tests {
     #[tokio::test]
     async fn what_starts_over_begins_as_it_did_before() {
         let numbers = InMemory::new(vec![1]);
-        let mut batch = numbers.begin().await.unwrap();
-        InMemory::target(&mut batch).push(2);
-        drop(batch);
+        drop(push(&numbers, 2).await);
         assert_eq!(numbers.read(Clone::clone).await, [1]);
         assert_eq!(numbers.position().await, Position::ZERO);
+        let shadow = numbers.shadow("numbers").await.unwrap();
+        assert_eq!(shadow.read(Clone::clone).await, [1]);
     }
 
+    /// A runner that came too late once made the value begin anew, though nothing of it was wrong.
     #[tokio::test]
     async fn a_checkpoint_is_moved_from_where_it_is_and_by_its_owner() {
         let value = InMemory::<u32>::default();
-        let batch = value.begin().await.unwrap();
-        assert!(matches!(value.commit(batch, "one", Some(at(1)), at(2)).await, Err(StepError::Fenced)));
-        let batch = value.begin().await.unwrap();
-        value.commit(batch, "one", None, at(1)).await.unwrap();
+        assert!(matches!(value.begin("one", Some(at(1))).await, Err(StepError::Fenced)));
+        let batch = value.begin("one", None).await.unwrap();
+        value.commit(batch, at(1)).await.unwrap();
         assert!(value.checkpoint("two").await.is_err());
-        let batch = value.begin().await.unwrap();
-        let refused = value.commit(batch, "two", Some(at(1)), at(2)).await;
-        assert!(matches!(refused, Err(StepError::Store(_))));
+        assert!(matches!(value.begin("two", Some(at(1))).await, Err(StepError::Store(_))));
+        let newer = Checkpoint { version: 2, ..at(1) };
+        assert!(matches!(value.begin("one", Some(newer)).await, Err(StepError::Fenced)));
         assert_eq!(value.position().await, Position::new(1));
+    }
+
+    #[tokio::test]
+    async fn a_shadow_takes_the_place_unless_the_value_is_further_or_newer() {
+        let numbers = InMemory::<Vec<u32>>::default();
+        let batch = push(&numbers, 1).await;
+        numbers.commit(batch, at(5)).await.unwrap();
+        let shadow = numbers.shadow("numbers").await.unwrap();
+        let batch = push(&shadow, 2).await;
+        shadow.commit(batch, at(4)).await.unwrap();
+        let up_to = Position::new;
+        assert!(matches!(numbers.replace("numbers", &shadow, up_to(4)).await, Err(StepError::Fenced)));
+        numbers.replace("numbers", &shadow, up_to(5)).await.unwrap();
+        assert_eq!(numbers.read(Clone::clone).await, [2]);
+        assert_eq!(numbers.checkpoint("numbers").await.unwrap(), Some(at(4)));
+        let newer = numbers.shadow("numbers").await.unwrap();
+        let batch = push(&newer, 3).await;
+        newer.commit(batch, Checkpoint { version: 2, ..at(4) }).await.unwrap();
+        numbers.replace("numbers", &newer, up_to(4)).await.unwrap();
+        assert!(matches!(numbers.replace("numbers", &shadow, up_to(9)).await, Err(StepError::Fenced)));
+        assert_eq!(numbers.read(Clone::clone).await, [3]);
+        assert!(numbers.replace("others", &shadow, up_to(9)).await.is_err());
     }
 }

@@ -42,6 +42,8 @@ pub struct SqliteReadModel {
 pub struct SqliteTransaction {
     // Dropped in this order: the rollback is on its way before the next writer is let in.
     transaction: Transaction<'static, Sqlite>,
+    projection: String,
+    from: Option<Checkpoint>,
     _gate: OwnedMutexGuard<()>,
 }
 
@@ -90,12 +92,17 @@ impl ReadModel for SqliteReadModel {
     type Target = SqliteConnection;
     type Transaction = SqliteTransaction;
 
-    async fn begin(&self) -> Result<SqliteTransaction, StoreError> {
+    /// Another runner is found out at the commit, which asks anyway.
+    async fn begin(
+        &self,
+        projection: &str,
+        from: Option<Checkpoint>,
+    ) -> Result<SqliteTransaction, StepError> {
         const ACTION: &str = "begin a projection's transaction";
         let gate = self.database.enter(ACTION).await?;
         let transaction = self.database.projections().begin_with("BEGIN IMMEDIATE").await;
         let transaction = transaction.map_err(|error| failed(ACTION, self.database.path(), error))?;
-        Ok(SqliteTransaction { transaction, _gate: gate })
+        Ok(SqliteTransaction { transaction, projection: projection.to_owned(), from, _gate: gate })
     }
 
     fn target(transaction: &mut SqliteTransaction) -> &mut SqliteConnection {
@@ -109,19 +116,13 @@ impl ReadModel for SqliteReadModel {
         found.map_err(|error| corrupt(format!("checkpoint of projection {projection}: {error}")))
     }
 
-    async fn commit(
-        &self,
-        transaction: SqliteTransaction,
-        projection: &str,
-        from: Option<Checkpoint>,
-        to: Checkpoint,
-    ) -> Result<(), StepError> {
+    async fn commit(&self, transaction: SqliteTransaction, to: Checkpoint) -> Result<(), StepError> {
         let failed = |error| failed("commit a projection's transaction", self.database.path(), error);
-        let SqliteTransaction { mut transaction, _gate } = transaction;
+        let SqliteTransaction { mut transaction, projection, from, _gate } = transaction;
         let statement = match from {
-            None => sqlx::query(BEGIN).bind(projection.to_owned()),
+            None => sqlx::query(BEGIN).bind(projection),
             Some(from) => sqlx::query(MOVE)
-                .bind(projection.to_owned())
+                .bind(projection)
                 .bind(clamp(from.position.as_u64()))
                 .bind(i64::from(from.version)),
         };

@@ -22,12 +22,12 @@ fn checkpoint(position: u64) -> Checkpoint {
 
 /// Adds to a counter, and moves the checkpoint; from zero, it makes it.
 async fn add(model: &SqliteReadModel, amount: i64, from: u64, to: u64) -> Result<(), StepError> {
-    let mut transaction = model.begin().await?;
+    let from = Some(checkpoint(from)).filter(|from| from.position > Position::ZERO);
+    let mut transaction = model.begin(NAME, from).await?;
     let target = SqliteReadModel::target(&mut transaction);
     target.execute("CREATE TABLE IF NOT EXISTS counter (total INTEGER)").await.unwrap();
     sqlx::query("INSERT INTO counter VALUES (?)").bind(amount).execute(&mut *target).await.unwrap();
-    let from = Some(checkpoint(from)).filter(|from| from.position > Position::ZERO);
-    model.commit(transaction, NAME, from, checkpoint(to)).await
+    model.commit(transaction, checkpoint(to)).await
 }
 
 async fn total(model: &SqliteReadModel) -> i64 {
@@ -69,8 +69,8 @@ async fn a_checkpoint_at_zero_differs_from_none() {
         add(model, 1, 0, 0).await.unwrap();
         assert_eq!(model.checkpoint(NAME).await.unwrap(), Some(checkpoint(0)));
         assert!(matches!(add(model, 1, 0, 2).await, Err(StepError::Fenced)));
-        let transaction = model.begin().await.unwrap();
-        model.commit(transaction, NAME, Some(checkpoint(0)), checkpoint(2)).await.unwrap();
+        let transaction = model.begin(NAME, Some(checkpoint(0))).await.unwrap();
+        model.commit(transaction, checkpoint(2)).await.unwrap();
     }
 }
 
@@ -81,8 +81,8 @@ async fn a_checkpoint_of_another_version_fences() {
     for model in &models {
         add(model, 1, 0, 5).await.unwrap();
         for (from, to) in [(newer(5), newer(6)), (newer(5), checkpoint(6))] {
-            let transaction = model.begin().await.unwrap();
-            let refused = model.commit(transaction, NAME, Some(from), to).await;
+            let transaction = model.begin(NAME, Some(from)).await.unwrap();
+            let refused = model.commit(transaction, to).await;
             assert!(matches!(refused, Err(StepError::Fenced)));
         }
         assert_eq!(model.checkpoint(NAME).await.unwrap(), Some(checkpoint(5)));
@@ -95,7 +95,7 @@ async fn a_dropped_transaction_leaves_nothing_and_lets_the_next_writer_in() {
     for model in &models {
         add(model, 1, 0, 1).await.unwrap();
         for _ in 0..10 {
-            let mut transaction = model.begin().await.unwrap();
+            let mut transaction = model.begin(NAME, Some(checkpoint(1))).await.unwrap();
             SqliteReadModel::target(&mut transaction).execute("DELETE FROM counter").await.unwrap();
             drop(transaction);
             one(&store, some("me", 1)).await.unwrap().unwrap();
@@ -110,7 +110,7 @@ async fn a_projection_may_nest_transactions_of_its_own() {
     let (_directory, _store, models) = both().await;
     for model in &models {
         add(model, 1, 0, 1).await.unwrap();
-        let mut transaction = model.begin().await.unwrap();
+        let mut transaction = model.begin(NAME, Some(checkpoint(1))).await.unwrap();
         let target: &mut SqliteConnection = SqliteReadModel::target(&mut transaction);
         let mut nested = target.begin().await.unwrap();
         nested.execute("INSERT INTO counter VALUES (10)").await.unwrap();
@@ -119,7 +119,7 @@ async fn a_projection_may_nest_transactions_of_its_own() {
         nested.execute("INSERT INTO counter VALUES (100)").await.unwrap();
         nested.commit().await.unwrap();
         assert_eq!(total(model).await, 1, "nothing is seen before the commit");
-        model.commit(transaction, NAME, Some(checkpoint(1)), checkpoint(2)).await.unwrap();
+        model.commit(transaction, checkpoint(2)).await.unwrap();
         assert_eq!(total(model).await, 101);
     }
 }
@@ -157,7 +157,7 @@ async fn who_waits_for_itself_is_told_so() {
     let (_directory, path) = place();
     let options = SqliteOptions::new().busy_timeout(Duration::from_millis(50));
     let store = SqliteStore::open_with(&path, options).await.unwrap();
-    let transaction = store.read_model().begin().await.unwrap();
+    let transaction = store.read_model().begin(NAME, None).await.unwrap();
     let error = one(&store, some("me", 1)).await.unwrap_err();
     let StoreError::Backend { source, .. } = error else { panic!("{error:?}") };
     assert!(source.to_string().contains("kept the file busy"), "{source}");
@@ -172,7 +172,7 @@ async fn read_models_survive_closing_and_end_with_the_store() {
     add(&other, 2, 0, 1).await.unwrap();
     store.close().await;
     other.close().await;
-    assert!(matches!(same.begin().await, Err(StoreError::Closed)));
+    assert!(matches!(same.begin(NAME, None).await, Err(StepError::Store(StoreError::Closed))));
     assert!(matches!(other.checkpoint(NAME).await, Err(StoreError::Closed)));
     let store = SqliteStore::open(directory.path().join("events.db")).await.unwrap();
     let other = SqliteReadModel::open(directory.path().join("model.db")).await.unwrap();

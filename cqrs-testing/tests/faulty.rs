@@ -132,7 +132,7 @@ async fn after_a_crash_nothing_happens_until_the_restart() {
         assert!(at_once(store.append(write())).await.is_none());
         assert!(at_once(store.clone().head()).await.is_none());
         assert!(at_once(store.close()).await.is_none());
-        assert!(at_once(read_model.begin()).await.is_none());
+        assert!(at_once(read_model.begin("p", None)).await.is_none());
         assert_eq!(stored(&store).await, survives);
         let next = store.restart();
         next.append(write()).await.unwrap();
@@ -227,6 +227,10 @@ async fn what_was_injected_can_be_taken_back() {
     store.head().await.unwrap();
 }
 
+fn at(position: u64) -> Checkpoint {
+    Checkpoint { position: Position::new(position), version: 1 }
+}
+
 #[tokio::test]
 async fn a_read_model_goes_wrong_by_the_plan_of_its_store() {
     let store = faulty(Faults::default().script(Operation::ReadModelCommit, 2, Fault::Fail));
@@ -234,15 +238,15 @@ async fn a_read_model_goes_wrong_by_the_plan_of_its_store() {
     let read_model = store.read_model(value.clone());
     for (to, ends_well) in [(1, true), (2, false), (2, true)] {
         let from = read_model.checkpoint("p").await.unwrap();
-        let mut transaction = read_model.begin().await.unwrap();
+        let mut transaction = read_model.begin("p", from).await.unwrap();
         *cqrs_testing::FaultyReadModel::<InMemory<u64>>::target(&mut transaction) = to;
-        let commit = read_model.commit(transaction, "p", from, Position::new(to)).await;
+        let commit = read_model.commit(transaction, at(to)).await;
         assert_eq!(commit.is_ok(), ends_well);
     }
     assert_eq!(value.read(|value| *value).await, 2);
     store.inject(Operation::ReadModelCommit, [Fault::LoseAnswer]);
-    let transaction = read_model.begin().await.unwrap();
-    let lost = read_model.commit(transaction, "p", Position::new(2), Position::new(3)).await;
+    let transaction = read_model.begin("p", Some(at(2))).await.unwrap();
+    let lost = read_model.commit(transaction, at(3)).await;
     assert!(matches!(lost, Err(StepError::Store(StoreError::OutcomeUnknown { .. }))), "{lost:?}");
     assert_eq!(value.position().await, Position::new(3));
 }
@@ -253,8 +257,8 @@ async fn a_transaction_ends_with_its_process() {
     let store = faulty(Faults::default().script(Operation::ReadModelCommit, 1, Fault::CrashBefore));
     let value = InMemory::<u64>::default();
     let read_model = store.read_model(value.clone());
-    let transaction = read_model.begin().await.unwrap();
-    let mut commit = Box::pin(read_model.commit(transaction, "p", Position::ZERO, Position::new(1)));
+    let transaction = read_model.begin("p", None).await.unwrap();
+    let mut commit = Box::pin(read_model.commit(transaction, at(1)));
     assert!(poll!(&mut commit).is_pending());
     assert!(store.has_crashed());
     assert_eq!(at_once(value.position()).await, Some(Position::ZERO));

@@ -221,7 +221,7 @@ async fn positions_are_those_of_the_log() {
         async || InMemory::<Sweets>::default(),
         async |model| model.checkpoint("contents").await.unwrap().map(|at| at.position.as_u64()),
     );
-    on.then(2).await;
+    on.then(Some(2)).await;
 }
 
 #[derive(Serialize, Deserialize)]

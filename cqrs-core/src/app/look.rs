@@ -56,6 +56,15 @@ impl App {
         &self,
         from: StartFrom,
     ) -> impl Stream<Item = Result<RecordedEvent<E>, StoreError>> + Send + Unpin + use<E> {
+        self.subscribe_within(from, E::filter())
+    }
+
+    /// As [`App::subscribe_to`], with those of the set that match a filter, which wants no others.
+    pub fn subscribe_within<E: EventSet>(
+        &self,
+        from: StartFrom,
+        filter: EventFilter,
+    ) -> impl Stream<Item = Result<RecordedEvent<E>, StoreError>> + Send + Unpin + use<E> {
         let decode = |event: Result<RecordedEvent, StoreError>| {
             let decoded = event.and_then(|event| Ok(RecordedEvent::decode_all([event])?));
             let (events, error) = match decoded {
@@ -69,7 +78,6 @@ impl App {
             let ended = std::mem::replace(&mut over, event.is_err());
             std::future::ready(!ended)
         };
-        let events = follow(self.0.store.clone(), from, E::filter(), self.0.stop.subscribe());
-        events.flat_map(decode).take_while(until_error).boxed()
+        self.subscribe(from, filter).flat_map(decode).take_while(until_error).boxed()
     }
 }

@@ -57,6 +57,8 @@ impl Consumer {
             match self.read_on().await {
                 Ok(true) => {}
                 Ok(false) => return None,
+                // The store is closed when the application ends.
+                Err(_) if *self.stop.borrow() => return None,
                 Err(error) => return Some(Err(error)),
             }
         }

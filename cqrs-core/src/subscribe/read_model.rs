@@ -23,12 +23,17 @@ pub trait ReadModel: Sized + Send + Sync + 'static {
     /// checkpoint any more.
     type Transaction: Send + 'static;
 
-    /// Begins a transaction.
+    /// Begins a transaction of a projection that is at `from`.
     ///
     /// # Errors
     ///
-    /// When the database cannot.
-    async fn begin(&self) -> Result<Self::Transaction, StoreError>;
+    /// When the database cannot. [`StepError::Fenced`] when the checkpoint is elsewhere, if that can be told by now;
+    /// [`ReadModel::commit`] tells it in any case.
+    async fn begin(
+        &self,
+        projection: &str,
+        from: Option<Checkpoint>,
+    ) -> Result<Self::Transaction, StepError>;
 
     /// What a projection writes to within a transaction.
     fn target(transaction: &mut Self::Transaction) -> &mut Self::Target;
@@ -40,20 +45,14 @@ pub trait ReadModel: Sized + Send + Sync + 'static {
     /// When the database cannot be read.
     async fn checkpoint(&self, projection: &str) -> Result<Option<Checkpoint>, StoreError>;
 
-    /// Moves a projection's checkpoint by compare-and-set, and commits it together with all that was
-    /// written. With `from` and `to` equal, only what was written is committed.
+    /// Moves the projection's checkpoint by compare-and-set, and commits it together with all that was
+    /// written. With `to` where it was at the beginning, only what was written is committed.
     ///
     /// # Errors
     ///
-    /// [`StepError::Fenced`] when the checkpoint is not `from`, in position and version: another runner was
-    /// faster, or the projection was rebuilt. Nothing was changed then.
-    async fn commit(
-        &self,
-        transaction: Self::Transaction,
-        projection: &str,
-        from: Option<Checkpoint>,
-        to: Checkpoint,
-    ) -> Result<(), StepError>;
+    /// [`StepError::Fenced`] when the checkpoint is not where it was at the beginning, in position and version:
+    /// another runner was faster, or the projection was rebuilt. Nothing was changed then.
+    async fn commit(&self, transaction: Self::Transaction, to: Checkpoint) -> Result<(), StepError>;
 
     /// An empty read model of the same kind, for one projection alone, in which its content is made anew while
     /// the old one answers queries. It is thrown away when it is dropped.

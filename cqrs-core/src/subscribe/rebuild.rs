@@ -34,12 +34,20 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> Rebuildable for Projection
         let shadow = self.shadow().await?;
         let start = shadow.begin().await?;
         tracing::info!(projection = P::NAME, version = P::VERSION, "a rebuild begins");
+        let near = self.options.batch_events as u64;
         loop {
-            shadow.catch_up(start, &progress).await?;
+            let head = self.store.head().await?;
+            let at = shadow.catch_up(start, head, &progress).await?;
+            // Whoever wrote meanwhile may go on writing for ever.
+            if self.store.head().await?.as_u64().saturating_sub(at.as_u64()) > near {
+                continue;
+            }
             // No batch of this process comes between the last event and the replacement. One of another process may:
             // then there is more to catch up with.
             let _live = self.live.lock().await;
-            let at = shadow.catch_up(start, &progress).await?;
+            let live =
+                self.read_model.checkpoint(P::NAME).await?.map_or(Position::ZERO, |live| live.position);
+            let at = shadow.catch_up(start, live, &progress).await?;
             match self.read_model.replace(P::NAME, &shadow.read_model, at).await {
                 Ok(()) => {
                     self.disturbed.notify_one();
@@ -72,18 +80,22 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> ProjectionWorker<P, R> {
         Ok(Self::new(Arc::clone(&self.projection), read_model, Arc::clone(&self.store), self.options))
     }
 
-    /// Works up to the head of the log, as one that nobody queries.
-    async fn catch_up(&self, start: Position, progress: &ProgressReporter) -> Result<Position, BoxError> {
+    /// Works up to a position, as one that nobody queries.
+    async fn catch_up(
+        &self,
+        start: Position,
+        target: Position,
+        progress: &ProgressReporter,
+    ) -> Result<Position, BoxError> {
         let mut at = self.checkpoint().await?;
-        let mut head = self.store.head().await?;
         let mut failures = 0;
         loop {
-            progress.at(start, at, head);
-            let page = self.store.read_log(at, &self.filter(), self.options.batch_events).await?;
-            let to = page.scanned_to;
-            if to == at {
+            progress.at(start, at, target);
+            if at >= target {
                 return Ok(at);
             }
+            let page = self.store.read_log(at, &self.filter(), self.options.batch_events).await?;
+            let to = page.scanned_to;
             match self.work(at, page).await {
                 Ok(()) => (at, failures) = (to, 0),
                 Err(error) => {
@@ -93,9 +105,6 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> ProjectionWorker<P, R> {
                     }
                     at = self.checkpoint().await?;
                 }
-            }
-            if at > head {
-                head = self.store.head().await?;
             }
         }
     }

@@ -60,12 +60,15 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> ProjectionWorker<P, R> {
             Some(at) => at,
             None => Self::checkpoint_at(self.begin().await?),
         };
-        let mut transaction = self.read_model.begin().await?;
-        self.projection.setup(R::target(&mut transaction)).await?;
-        match self.read_model.commit(transaction, P::NAME, at, to).await {
+        let prepared = async {
+            let mut transaction = self.read_model.begin(P::NAME, at).await?;
+            self.projection.setup(R::target(&mut transaction)).await?;
+            Ok::<_, BoxError>(self.read_model.commit(transaction, to).await?)
+        };
+        match prepared.await {
             // Another runner works already, on tables that are there.
-            Ok(()) | Err(StepError::Fenced) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) if matches!(error.downcast_ref(), Some(StepError::Fenced)) => Ok(()),
+            prepared => prepared,
         }
     }
 
@@ -118,12 +121,12 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> Worker for ProjectionWorke
     async fn work(&self, from: Position, page: LogPage) -> Result<(), BoxError> {
         let events = RecordedEvent::decode_all(page.events)?;
         let _live = self.live.lock().await;
-        let mut transaction = self.read_model.begin().await?;
+        let (from, to) = (Self::checkpoint_at(from), Self::checkpoint_at(page.scanned_to));
+        let mut transaction = self.read_model.begin(P::NAME, Some(from)).await?;
         if !events.is_empty() {
             self.projection.project_batch(&events, R::target(&mut transaction)).await?;
         }
-        let (from, to) = (Self::checkpoint_at(from), Self::checkpoint_at(page.scanned_to));
-        Ok(self.read_model.commit(transaction, P::NAME, Some(from), to).await?)
+        Ok(self.read_model.commit(transaction, to).await?)
     }
 
     fn lease(&self) -> Option<String> {

@@ -19,8 +19,8 @@ impl<R: ReadModel> ReadModel for FaultyReadModel<R> {
     type Target = R::Target;
     type Transaction = R::Transaction;
 
-    async fn begin(&self) -> Result<R::Transaction, StoreError> {
-        self.injector.call(Operation::ReadModelBegin, self.inner.begin()).await
+    async fn begin(&self, projection: &str, from: Option<Checkpoint>) -> Result<R::Transaction, StepError> {
+        self.injector.call(Operation::ReadModelBegin, self.inner.begin(projection, from)).await
     }
 
     fn target(transaction: &mut R::Transaction) -> &mut R::Target {
@@ -31,15 +31,8 @@ impl<R: ReadModel> ReadModel for FaultyReadModel<R> {
         self.injector.call(Operation::ReadModelCheckpoint, self.inner.checkpoint(projection)).await
     }
 
-    async fn commit(
-        &self,
-        transaction: R::Transaction,
-        projection: &str,
-        from: Option<Checkpoint>,
-        to: Checkpoint,
-    ) -> Result<(), StepError> {
-        let commit = self.inner.commit(transaction, projection, from, to);
-        self.injector.call(Operation::ReadModelCommit, commit).await
+    async fn commit(&self, transaction: R::Transaction, to: Checkpoint) -> Result<(), StepError> {
+        self.injector.call(Operation::ReadModelCommit, self.inner.commit(transaction, to)).await
     }
 
     /// The shadow goes wrong by the same plan.

@@ -178,10 +178,10 @@ impl<P: Projection> ProjectionScenario<P> {
         let store = |error: StepError| describe(&error);
         let at = model.checkpoint(P::NAME).await.map_err(|error| describe(&error))?;
         let to = at.unwrap_or(Checkpoint { position: Position::ZERO, version: P::VERSION });
-        let mut transaction = model.begin().await.map_err(|error| describe(&error))?;
+        let mut transaction = model.begin(P::NAME, at).await.map_err(store)?;
         let setup = self.projection.setup(R::target(&mut transaction)).await;
         setup.map_err(|error| format!("the setup failed: {}", describe(&*error)))?;
-        model.commit(transaction, P::NAME, at, to).await.map_err(store)
+        model.commit(transaction, to).await.map_err(store)
     }
 
     async fn batch<R: ReadModel<Target = P::Target>>(
@@ -193,7 +193,7 @@ impl<P: Projection> ProjectionScenario<P> {
         let events = self.history.read::<P::Event>(range)?;
         let Some(last) = events.last() else { return Ok(()) };
         let from = model.checkpoint(P::NAME).await.map_err(|error| describe(&error))?;
-        let mut transaction = model.begin().await.map_err(|error| describe(&error))?;
+        let mut transaction = model.begin(P::NAME, from).await.map_err(|error| describe(&error))?;
         let target = R::target(&mut transaction);
         let projected = match (singly, &events[..]) {
             (true, [event]) => self.projection.project(event, target).await,
@@ -201,7 +201,7 @@ impl<P: Projection> ProjectionScenario<P> {
         };
         projected.map_err(|error| describe(&*error))?;
         let to = Checkpoint { position: last.position, version: P::VERSION };
-        let committed = model.commit(transaction, P::NAME, from, to).await;
+        let committed = model.commit(transaction, to).await;
         committed.map_err(|error| describe(&error))
     }
 }

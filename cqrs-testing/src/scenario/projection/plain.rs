@@ -29,7 +29,7 @@ impl<T: Default + Send + 'static> ReadModel for Plain<T> {
     type Target = T;
     type Transaction = T;
 
-    async fn begin(&self) -> Result<T, StoreError> {
+    async fn begin(&self, _: &str, _: Option<Checkpoint>) -> Result<T, StepError> {
         Ok(take(self).await)
     }
 
@@ -41,13 +41,7 @@ impl<T: Default + Send + 'static> ReadModel for Plain<T> {
         Ok(self.lock().1)
     }
 
-    async fn commit(
-        &self,
-        value: T,
-        _: &str,
-        _: Option<Checkpoint>,
-        to: Checkpoint,
-    ) -> Result<(), StepError> {
+    async fn commit(&self, value: T, to: Checkpoint) -> Result<(), StepError> {
         *self.lock() = (value, Some(to));
         Ok(())
     }
