@@ -1,17 +1,20 @@
 //! The application: everything together, from start to shutdown.
 
 mod builder;
+mod processes;
 mod wait;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use builder::{AppBuilder, StartError};
+pub use processes::{ProcessError, ProcessHandle};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 pub(crate) use wait::Wait;
 
 use crate::dispatch::Dispatcher;
+use crate::process::ErasedProcess;
 use crate::{Dispatch, Dispatchable, Router, Store, SubscriberStatus};
 
 /// A running application. Cheap to clone; every clone is the same application.
@@ -25,8 +28,13 @@ struct Inner {
     dispatcher: Dispatcher,
     router: Arc<Router>,
     subscribers: Vec<watch::Receiver<SubscriberStatus>>,
+    processes: Vec<Arc<dyn ErasedProcess>>,
+    /// Tells the outbox of new tasks.
+    wake: Arc<Notify>,
     /// Tells when tasks of the outbox were done.
     progress: Arc<Notify>,
+    /// Becomes true when the instances that were stuck at the start have been retried.
+    mended: watch::Receiver<bool>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }

@@ -165,7 +165,7 @@ mod subscribe;
 mod upcast;
 
 pub use aggregate::{Aggregate, Handle, Lifespan};
-pub use app::{App, AppBuilder, StartError};
+pub use app::{App, AppBuilder, ProcessError, ProcessHandle, StartError};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use codec::{CodecError, decode, encode};
 pub use command::{BoxCommand, Command};
@@ -180,15 +180,18 @@ pub use id::{CausationId, CommandId, CorrelationId, EventId, IdSource, RandomIds
 pub use json::Json;
 #[doc(hidden)]
 pub use process::planning;
-pub use process::{Failure, Interest, Outgoing, ProcessManager, ProcessOptions, Recovery};
+pub use process::{
+    Failure, InstanceHistory, Interest, Mended, Outgoing, ProcessManager, ProcessOptions, Recovery,
+};
 pub use router::Router;
 pub use snapshot::Snapshots;
 pub use store::{
     Append, AppendError, Appended, Chain, Direction, EventFilter, EventStore, InstanceChange, InstanceId,
-    InstanceRecord, InvalidAppend, InvalidInstanceId, LogPage, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
-    MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES, MAX_METADATA_DEPTH, OutboxEntry, OutboxOutcome,
-    OutboxState, OutboxTask, ProcessStep, ProcessStore, Snapshot, SnapshotStore, StepCause, StepError,
-    Store, StoreError, StreamRead, StreamWrite,
+    InstanceQuery, InstanceRecord, InstanceState, InvalidAppend, InvalidInstanceId, LogPage,
+    MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES, MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES,
+    MAX_METADATA_DEPTH, OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore,
+    Snapshot, SnapshotStore, StepCause, StepError, Store, StoreError, StreamRead, StreamWrite, Stuck,
+    TaskDecision, TaskPage, TaskQuery,
 };
 pub use stream::{ExpectedVersion, InvalidStreamId, MAX_STREAM_ID_BYTES, Position, StreamId, Version};
 pub use subscribe::{

@@ -16,8 +16,9 @@ pub use append::{
 pub use error::StoreError;
 pub use events::{Direction, EventFilter, EventStore, LogPage, StreamRead};
 pub use process::{
-    Chain, InstanceChange, InstanceId, InstanceRecord, InvalidInstanceId, MAX_INSTANCE_ID_BYTES,
-    OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore, StepCause, StepError,
+    Chain, InstanceChange, InstanceId, InstanceQuery, InstanceRecord, InstanceState, InvalidInstanceId,
+    MAX_INSTANCE_ID_BYTES, OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore,
+    StepCause, StepError, Stuck, TaskDecision, TaskPage, TaskQuery,
 };
 
 pub use snapshots::{Snapshot, SnapshotStore};

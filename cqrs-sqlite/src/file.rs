@@ -32,6 +32,7 @@ pub(crate) const EVENT_STORE: Kind = Kind {
     migrations: &[
         include_str!("../migrations/store/0001_events.sql"),
         include_str!("../migrations/store/0002_snapshots.sql"),
+        include_str!("../migrations/store/0004_processes.sql"),
     ],
 };
 

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::{App, Inner};
 use crate::dispatch::Dispatcher;
-use crate::process::{ErasedProcess, Outbox, ProcessOf, ProcessWorker};
+use crate::process::{ErasedProcess, Outbox, ProcessWorker, mend_all};
 use crate::subscribe::{ProjectionWorker, Reporter, Runner};
 use crate::{
     BoxError, Clock, DispatchOptions, IdSource, Middleware, ProcessManager, ProcessOptions, Projection,
@@ -117,24 +117,23 @@ impl AppBuilder {
 
     /// Runs a process manager.
     pub fn process_manager<P: ProcessManager>(mut self) -> Self {
+        let turn = Arc::default();
+        let worker = move |around: &Surroundings| ProcessWorker::<P> {
+            store: Arc::clone(&around.store),
+            router: Arc::clone(&around.router),
+            clock: Arc::clone(&around.clock),
+            wake: Arc::clone(&around.wake),
+            turn: Arc::clone(&turn),
+            page: around.options.batch_events,
+            process: PhantomData,
+        };
+        let by_name = worker.clone();
         self.subscribers.push(Registration {
             name: P::NAME,
             kind: SubscriberKind::ProcessManager,
             setup: None,
-            spawn: Box::new(|around, reporter| {
-                let worker = ProcessWorker::<P> {
-                    store: Arc::clone(&around.store),
-                    router: Arc::clone(&around.router),
-                    clock: Arc::clone(&around.clock),
-                    wake: Arc::clone(&around.wake),
-                    process: PhantomData,
-                };
-                around.spawn(worker, reporter)
-            }),
-            process: Some(Box::new(|around| {
-                let (store, router) = (Arc::clone(&around.store), Arc::clone(&around.router));
-                Arc::new(ProcessOf::<P> { store, router, process: PhantomData })
-            })),
+            spawn: Box::new(move |around, reporter| around.spawn(worker(around), reporter)),
+            process: Some(Box::new(move |around| Arc::new(by_name(around)))),
         });
         self
     }
@@ -219,7 +218,7 @@ impl AppBuilder {
         );
         let mut subscribers = Vec::new();
         let mut tasks = Vec::new();
-        let mut processes = HashMap::new();
+        let mut processes = HashMap::<_, Arc<dyn ErasedProcess>>::new();
         for subscriber in self.subscribers {
             let reporter = Reporter::new(subscriber.name, subscriber.kind);
             subscribers.push(reporter.watch());
@@ -228,8 +227,17 @@ impl AppBuilder {
                 processes.insert(subscriber.name, process(&around));
             }
         }
+        let all: Vec<_> = processes.values().map(Arc::clone).collect();
+        let (mended, has_mended) = watch::channel(false);
         // Without process managers nobody asks for anything.
         if !processes.is_empty() {
+            let (all, store, stop) = (all.clone(), Arc::clone(&self.store), around.stop.clone());
+            tasks.push(tokio::spawn(async move {
+                for process in all {
+                    mend_all(process, Arc::clone(&store), stop.clone()).await;
+                }
+                mended.send_replace(true);
+            }));
             let outbox = Outbox {
                 dispatcher: dispatcher.clone(),
                 router: Arc::clone(&around.router),
@@ -246,7 +254,10 @@ impl AppBuilder {
             dispatcher,
             router: around.router,
             subscribers,
+            processes: all,
+            wake: around.wake,
             progress,
+            mended: has_mended,
             stop,
             tasks: tasks.into(),
         }))

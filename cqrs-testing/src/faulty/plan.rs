@@ -92,6 +92,14 @@ operations! {
     Chain: reads "chain" "read a causal chain",
     /// [`ProcessStore::prune_tasks`](cqrs_core::ProcessStore::prune_tasks).
     PruneTasks: writes "prune_tasks" "prune tasks",
+    /// [`ProcessStore::list_instances`](cqrs_core::ProcessStore::list_instances).
+    ListInstances: reads "list_instances" "list instances",
+    /// [`ProcessStore::list_tasks`](cqrs_core::ProcessStore::list_tasks).
+    ListTasks: reads "list_tasks" "list tasks",
+    /// [`ProcessStore::task`](cqrs_core::ProcessStore::task).
+    Task: reads "task" "read a task",
+    /// [`ProcessStore::decide_task`](cqrs_core::ProcessStore::decide_task).
+    DecideTask: writes "decide_task" "decide a task",
     /// [`ReadModel::begin`](cqrs_core::ReadModel::begin).
     ReadModelBegin: reads "read_model.begin" "begin a transaction of a read model",
     /// [`ReadModel::checkpoint`](cqrs_core::ReadModel::checkpoint).
