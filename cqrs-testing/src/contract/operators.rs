@@ -10,13 +10,10 @@ use super::build_step::{
     parked, retry, step, stuck, task_id,
 };
 use super::violation::want_eq;
-use super::{StoreFactory, Verdict};
+use super::{StoreFactory, Verdict, Violation};
 
 /// The ids of all tasks that are wanted, page by page.
-async fn listed(
-    store: &impl ProcessStore,
-    mut query: TaskQuery,
-) -> Result<Vec<CommandId>, super::Violation> {
+async fn listed(store: &impl ProcessStore, mut query: TaskQuery) -> Result<Vec<CommandId>, Violation> {
     let mut found = Vec::new();
     loop {
         let page = store.list_tasks(&query).await?;
@@ -32,7 +29,7 @@ async fn listed(
 fn want_at_most(found: usize, limit: usize, what: &str) -> Verdict {
     match found <= limit {
         true => Ok(()),
-        false => Err(super::Violation::new(format_args!(
+        false => Err(Violation::new(format_args!(
             "a page of at most {limit} {what} was wanted, and has {found}"
         ))),
     }
@@ -55,9 +52,7 @@ pub async fn tasks_are_listed_in_the_order_asked<F: StoreFactory>(factory: &F) -
     }
     let first = store.list_tasks(&TaskQuery::all(1)).await?;
     let Some(next) = first.next else {
-        return Err(super::Violation::new(
-            "a page of one of seven tasks must say where the next one begins",
-        ));
+        return Err(Violation::new("a page of one of seven tasks must say where the next one begins"));
     };
     store.prune_tasks(at(1)).await?;
     let rest = listed(&store, TaskQuery::all(2).after(next)).await?;
@@ -130,7 +125,7 @@ async fn listed_instances(
     store: &impl ProcessStore,
     process: &str,
     mut query: InstanceQuery,
-) -> Result<Vec<InstanceId>, super::Violation> {
+) -> Result<Vec<InstanceId>, Violation> {
     let mut found = Vec::new();
     loop {
         let page = store.list_instances(process, &query).await?;

@@ -374,36 +374,71 @@ impl Breach for ParkedCommandsOfTheFutureBlock {
 }
 
 proofs! {
-    ListsTasksById: operators::tasks_are_listed_in_the_order_asked;
-    EndsAfterAPageOfTasks: operators::tasks_are_listed_in_the_order_asked;
-    RepeatsTheLastTaskOfAPage: operators::tasks_are_listed_in_the_order_asked;
+    ListsTasksById:
+        operators::tasks_are_listed_by_what_is_wanted,
+        operators::tasks_are_listed_in_the_order_asked;
+    EndsAfterAPageOfTasks:
+        operators::tasks_are_listed_by_what_is_wanted,
+        operators::tasks_are_listed_in_the_order_asked;
+    RepeatsTheLastTaskOfAPage:
+        operators::tasks_are_listed_by_what_is_wanted,
+        operators::tasks_are_listed_in_the_order_asked;
     CountsPagesOfTasksAnew: operators::tasks_are_listed_in_the_order_asked;
-    IgnoresTheLimitOfListedTasks: operators::tasks_are_listed_in_the_order_asked;
-    ListsTasksOfAnyProcess: operators::tasks_are_listed_in_the_order_asked;
-    ListsTasksOfAnyInstance: operators::tasks_are_listed_in_the_order_asked;
-    ListsTasksInAnyState: operators::tasks_are_listed_in_the_order_asked;
-    ListsNoTaskThatIsOver: operators::tasks_are_listed_in_the_order_asked;
-    ListsInstancesByLetter: operators::tasks_are_listed_in_the_order_asked;
-    RepeatsTheLastInstanceOfAPage: operators::tasks_are_listed_in_the_order_asked;
-    IgnoresTheLimitOfListedInstances: operators::tasks_are_listed_in_the_order_asked;
-    ListsStuckInstancesAsRunning: operators::tasks_are_listed_in_the_order_asked;
-    ListsStuckTombstonesAsFinished: operators::tasks_are_listed_in_the_order_asked;
-    RetriesParkedTasksAtOnce: operators::tasks_are_listed_in_the_order_asked;
-    RetriesParkedTasksOnly: operators::tasks_are_listed_in_the_order_asked;
-    DropsParkedTasksOnly: operators::tasks_are_listed_in_the_order_asked;
-    DecidesAboutEverything: operators::tasks_are_listed_in_the_order_asked;
-    RetriesWhatNeverFailed: operators::tasks_are_listed_in_the_order_asked;
-    DropsTasksInThePast: operators::tasks_are_listed_in_the_order_asked;
-    ForgetsSchemaVersionsOfInstances: operators::tasks_are_listed_in_the_order_asked;
-    ForgetsWhereInstancesBegan: operators::tasks_are_listed_in_the_order_asked;
-    CutsPositionsOfInstances: operators::tasks_are_listed_in_the_order_asked;
-    ForgetsWhyInstancesAreStuck: operators::tasks_are_listed_in_the_order_asked;
-    ForgetsTheChainOfStuckInstances: operators::tasks_are_listed_in_the_order_asked;
-    TakesNoStateForNull: operators::tasks_are_listed_in_the_order_asked;
-    FindsPendingTasksOnly: operators::tasks_are_listed_in_the_order_asked;
-    KeepsAttemptsOfRetriedTasks: operators::tasks_are_listed_in_the_order_asked;
-    TakesStepsOfInstancesUnseen: operators::tasks_are_listed_in_the_order_asked;
-    IgnoresTheCheckpointOfStuckInstances: operators::tasks_are_listed_in_the_order_asked;
-    LosesTasksOfStuckInstances: operators::tasks_are_listed_in_the_order_asked;
-    ParkedCommandsOfTheFutureBlock: operators::tasks_are_listed_in_the_order_asked;
+    IgnoresTheLimitOfListedTasks:
+        operators::tasks_are_listed_by_what_is_wanted,
+        operators::tasks_are_listed_in_the_order_asked;
+    ListsTasksOfAnyProcess: operators::tasks_are_listed_by_what_is_wanted;
+    ListsTasksOfAnyInstance:
+        operators::a_task_is_found_by_its_id,
+        operators::tasks_are_listed_by_what_is_wanted;
+    ListsTasksInAnyState: operators::tasks_are_listed_by_what_is_wanted;
+    ListsNoTaskThatIsOver:
+        operators::a_task_is_found_by_its_id,
+        operators::tasks_are_listed_by_what_is_wanted,
+        operators::tasks_are_listed_in_the_order_asked;
+    ListsInstancesByLetter: operators::instances_are_listed_in_the_order_of_their_ids;
+    RepeatsTheLastInstanceOfAPage:
+        operators::instances_are_listed_by_where_they_stand,
+        operators::instances_are_listed_in_the_order_of_their_ids;
+    IgnoresTheLimitOfListedInstances:
+        operators::instances_are_listed_by_where_they_stand,
+        operators::instances_are_listed_in_the_order_of_their_ids;
+    ListsStuckInstancesAsRunning: operators::instances_are_listed_by_where_they_stand;
+    ListsStuckTombstonesAsFinished: operators::instances_are_listed_by_where_they_stand;
+    RetriesParkedTasksAtOnce:
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
+    RetriesParkedTasksOnly: operators::only_what_has_failed_is_retried;
+    DropsParkedTasksOnly:
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_dropped_task_leaves_its_chain_and_is_pruned,
+        operators::a_task_is_found_by_its_id,
+        operators::tasks_are_listed_by_what_is_wanted,
+        operators::what_is_done_is_not_decided_about;
+    DecidesAboutEverything:
+        operators::only_what_has_failed_is_retried,
+        operators::what_is_done_is_not_decided_about;
+    RetriesWhatNeverFailed: operators::only_what_has_failed_is_retried;
+    DropsTasksInThePast: operators::a_dropped_task_leaves_its_chain_and_is_pruned;
+    ForgetsSchemaVersionsOfInstances: instances::an_instance_is_read_back_as_written;
+    ForgetsWhereInstancesBegan: instances::an_instance_is_read_back_as_written;
+    CutsPositionsOfInstances: instances::an_instance_is_read_back_as_written;
+    ForgetsWhyInstancesAreStuck:
+        instances::an_instance_is_read_back_as_written,
+        operators::instances_are_listed_by_where_they_stand,
+        steps::a_step_of_an_instance_that_is_not_stuck_there_is_fenced,
+        steps::a_stuck_instance_goes_on_from_the_checkpoint_only,
+        steps::a_stuck_instance_takes_what_it_has_missed;
+    ForgetsTheChainOfStuckInstances:
+        chain::a_chain_counts_its_stuck_instances,
+        instances::an_instance_is_read_back_as_written;
+    TakesNoStateForNull: instances::an_instance_is_read_back_as_written;
+    FindsPendingTasksOnly: operators::a_task_is_found_by_its_id;
+    KeepsAttemptsOfRetriedTasks:
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
+    TakesStepsOfInstancesUnseen: steps::a_step_of_an_instance_that_is_not_stuck_there_is_fenced;
+    IgnoresTheCheckpointOfStuckInstances: steps::a_stuck_instance_goes_on_from_the_checkpoint_only;
+    LosesTasksOfStuckInstances: steps::a_stuck_instance_takes_what_it_has_missed;
+    ParkedCommandsOfTheFutureBlock: task_order::a_parked_command_of_the_future_holds_up_nobody;
 }
