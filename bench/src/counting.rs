@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
-    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceRecord, Lease, LeaseStore, LogPage,
-    OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, Position, ProcessStep,
-    ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, Store, StoreError, StreamId,
-    StreamRead, Timestamp,
+    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceQuery, InstanceRecord, Lease,
+    LeaseStore, LogPage, OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet,
+    Position, ProcessStep, ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, Store,
+    StoreError, StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
 };
 
 use uuid::Uuid;
@@ -150,6 +150,31 @@ impl<S: Store> ProcessStore for Counting<S> {
 
     async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
         self.store.prune_tasks(done_before).await
+    }
+
+    async fn list_instances(
+        &self,
+        process: &str,
+        query: &InstanceQuery,
+    ) -> Result<Vec<(InstanceId, InstanceRecord)>, StoreError> {
+        self.store.list_instances(process, query).await
+    }
+
+    async fn list_tasks(&self, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        self.store.list_tasks(query).await
+    }
+
+    async fn task(&self, id: CommandId) -> Result<Option<OutboxEntry>, StoreError> {
+        self.store.task(id).await
+    }
+
+    async fn decide_task(
+        &self,
+        id: CommandId,
+        decision: TaskDecision,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.store.decide_task(id, decision, at).await
     }
 }
 

@@ -3,6 +3,7 @@
 mod builder;
 mod look;
 mod parked;
+mod processes;
 mod rebuild;
 mod registration;
 mod wait;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use builder::{AppBuilder, StartError};
+pub use processes::{ProcessError, ProcessHandle};
 use rebuild::Rebuilder;
 pub use rebuild::{Rebuild, RebuildError};
 use tokio::sync::{Notify, watch};
@@ -19,6 +21,7 @@ use tokio::task::JoinHandle;
 pub(crate) use wait::Wait;
 
 use crate::dispatch::Dispatcher;
+use crate::process::ErasedProcess;
 use crate::{Dispatch, Dispatchable, Router, Store, SubscriberStatus};
 
 /// A running application. Cheap to clone; every clone is the same application.
@@ -33,10 +36,15 @@ struct Inner {
     router: Arc<Router>,
     subscribers: Vec<watch::Receiver<SubscriberStatus>>,
     rebuilders: HashMap<&'static str, Rebuilder>,
+    processes: Vec<Arc<dyn ErasedProcess>>,
+    /// Tells the outbox of new tasks.
+    wake: Arc<Notify>,
     /// Tells when tasks of the outbox were done.
     progress: Arc<Notify>,
     /// Tells event handlers that parked events were marked.
     marks: watch::Sender<u64>,
+    /// Becomes true when the instances that were stuck at the start have been retried.
+    mended: watch::Receiver<bool>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }

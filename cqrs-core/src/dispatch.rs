@@ -38,7 +38,17 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
 /// The pause before attempt number `attempt` (from 1) is repeated: doubles each time up to a thousandfold,
 /// and is cut short at random by up to half, so that those who met do not meet again.
 pub(crate) fn backoff(first: Duration, attempt: u32, ids: &dyn IdSource) -> Duration {
-    let full = first.saturating_mul(1 << attempt.saturating_sub(1).min(10));
+    backoff_up_to(first, first.saturating_mul(1 << 10), attempt, ids)
+}
+
+/// As [`backoff`], with a longest pause.
+pub(crate) fn backoff_up_to(
+    first: Duration,
+    longest: Duration,
+    attempt: u32,
+    ids: &dyn IdSource,
+) -> Duration {
+    let full = first.saturating_mul(1 << attempt.saturating_sub(1).min(30)).min(longest);
     // The last 16 bits of a UUID are random in every version that is.
     let cut = (ids.next_id().as_u128() & 0xFFFF) as u32;
     full - full.mul_f64(0.5 * f64::from(cut) / 65_536.0)

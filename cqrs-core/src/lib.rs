@@ -166,7 +166,7 @@ mod subscribe;
 mod upcast;
 
 pub use aggregate::{Aggregate, Handle, Lifespan};
-pub use app::{App, AppBuilder, Rebuild, RebuildError, StartError};
+pub use app::{App, AppBuilder, ProcessError, ProcessHandle, Rebuild, RebuildError, StartError};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use codec::{CodecError, decode, encode};
 pub use command::{BoxCommand, Command};
@@ -182,17 +182,19 @@ pub use id::{CausationId, CommandId, CorrelationId, EventId, IdSource, RandomIds
 pub use json::Json;
 #[doc(hidden)]
 pub use process::planning;
-pub use process::{Failure, Interest, Outgoing, ProcessManager, ProcessOptions, Recovery};
+pub use process::{
+    Failure, InstanceHistory, Interest, Mended, Outgoing, ProcessManager, ProcessOptions, Recovery,
+};
 pub use router::Router;
 pub use snapshot::Snapshots;
 pub use store::{
     Append, AppendError, Appended, Chain, Direction, EventFilter, EventPart, EventStore, HandlerCheckpoint,
-    HandlerStep, HandlerStore, InstanceChange, InstanceId, InstanceRecord, InvalidAppend,
-    InvalidInstanceId, Lease, LeaseStore, LogPage, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
+    HandlerStep, HandlerStore, InstanceChange, InstanceId, InstanceQuery, InstanceRecord, InstanceState,
+    InvalidAppend, InvalidInstanceId, Lease, LeaseStore, LogPage, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
     MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES, MAX_METADATA_DEPTH, OutboxEntry, OutboxOutcome,
     OutboxState, OutboxTask, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, ParkedState, ProcessStep,
     ProcessStore, Snapshot, SnapshotStore, StepCause, StepError, Store, StoreError, StreamRead,
-    StreamWrite,
+    StreamWrite, Stuck, TaskDecision, TaskPage, TaskQuery,
 };
 pub use stream::{ExpectedVersion, InvalidStreamId, MAX_STREAM_ID_BYTES, Position, StreamId, Version};
 pub use subscribe::{

@@ -23,8 +23,9 @@ pub use handlers::{
 };
 pub use leases::{Lease, LeaseStore};
 pub use process::{
-    Chain, InstanceChange, InstanceId, InstanceRecord, InvalidInstanceId, MAX_INSTANCE_ID_BYTES,
-    OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore, StepCause, StepError,
+    Chain, InstanceChange, InstanceId, InstanceQuery, InstanceRecord, InstanceState, InvalidInstanceId,
+    MAX_INSTANCE_ID_BYTES, OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore,
+    StepCause, StepError, Stuck, TaskDecision, TaskPage, TaskQuery,
 };
 
 pub use snapshots::{Snapshot, SnapshotStore};

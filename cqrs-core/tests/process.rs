@@ -97,18 +97,6 @@ async fn a_transfer_that_was_left_half_done_is_completed_by_the_next_application
     assert_eq!(types(&store, "b").await, ["Arrived"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_unrouted_command_is_named_in_the_status_and_nothing_is_skipped() {
-    let store = MemoryStore::new();
-    let router = Router::new().route::<Add>();
-    let app = App::builder(store.clone()).router(router).process_manager::<Carry>().start().await.unwrap();
-    app.dispatch(add("a", 5)).await.unwrap();
-    app.dispatch(carry("a", "b", 3, "t1")).await.unwrap();
-    let error = failure(&app, "carry").await;
-    assert!(error.starts_with("process manager \"carry\" asks for command \"Arrive\", which has no route"));
-    assert!(store.checkpoint("carry").await.unwrap() < Position::new(2), "the event waits for its route");
-}
-
 /// Gives up on a transfer that takes too long.
 #[derive(Default, Serialize, Deserialize)]
 struct Watchdog {

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cqrs_core::{
-    Chain, CommandId, CorrelationId, InstanceId, InstanceRecord, OutboxEntry, OutboxOutcome, OutboxState,
-    OutboxTask, Position, ProcessStep, StepCause, StepError, Timestamp,
+    Chain, CommandId, CorrelationId, InstanceId, InstanceQuery, InstanceRecord, OutboxEntry, OutboxOutcome,
+    OutboxState, OutboxTask, Position, ProcessStep, StepCause, StepError, TaskDecision, TaskPage,
+    TaskQuery, Timestamp,
 };
 
 #[derive(Default)]
 pub(crate) struct Processes {
     checkpoints: HashMap<String, Position>,
-    instances: HashMap<(String, InstanceId), InstanceRecord>,
+    instances: HashMap<String, BTreeMap<InstanceId, InstanceRecord>>,
     /// By the order in which they were asked for.
     tasks: BTreeMap<u64, Task>,
     numbers: HashMap<CommandId, u64>,
@@ -29,7 +30,7 @@ impl Processes {
     }
 
     pub(crate) fn instance(&self, process: &str, id: &InstanceId) -> Option<InstanceRecord> {
-        self.instances.get(&(process.to_owned(), id.clone())).cloned()
+        self.instances.get(process)?.get(id).cloned()
     }
 
     pub(crate) fn commit_step(&mut self, step: ProcessStep) -> Result<(), StepError> {
@@ -47,10 +48,17 @@ impl Processes {
                 }
                 task.finish(Position::ZERO, step.at);
             }
+            StepCause::Stuck { instance, at, checkpoint } => {
+                let known = self.instance(&step.process, &instance);
+                let is_stuck = known.and_then(|known| known.stuck).is_some_and(|stuck| stuck.at == at);
+                let stands = checkpoint.is_none_or(|stands| stands == self.checkpoint(&step.process));
+                if !(is_stuck && stands) {
+                    return Err(StepError::Fenced);
+                }
+            }
         }
-        for change in step.instances {
-            self.instances.insert((step.process.clone(), change.id), change.record);
-        }
+        let instances = self.instances.entry(step.process).or_default();
+        instances.extend(step.instances.into_iter().map(|change| (change.id, change.record)));
         for entry in step.tasks {
             if !self.numbers.contains_key(&entry.id) {
                 self.last_number += 1;
@@ -81,9 +89,8 @@ impl Processes {
                 OutboxState::Pending if entry.retry_at <= now && !is_stuck => {
                     due.push(entry.clone());
                 }
-                // What is not due by now is in nobody's way.
-                OutboxState::Pending if entry.due_at > now => {}
-                OutboxState::Pending | OutboxState::Parked if command => {
+                // What is due later is in nobody's way, parked or not.
+                OutboxState::Pending | OutboxState::Parked if command && entry.due_at <= now => {
                     stuck.insert(instance);
                 }
                 _ => {}
@@ -121,9 +128,54 @@ impl Processes {
                 (OutboxState::Pending, OutboxTask::Deadline(_)) => {}
                 (OutboxState::Parked, _) => chain.parked += 1,
                 (OutboxState::Done, _) => chain.last = chain.last.max(task.position),
+                (OutboxState::Dropped, _) => {}
             }
         }
+        let stuck = self.instances.values().flat_map(BTreeMap::values).filter_map(|it| it.stuck.as_ref());
+        chain.stuck = stuck.filter(|stuck| stuck.chain == Some(correlation)).count() as u64;
         chain
+    }
+
+    pub(crate) fn list_instances(
+        &self,
+        process: &str,
+        query: &InstanceQuery,
+    ) -> Vec<(InstanceId, InstanceRecord)> {
+        let instances = self.instances.get(process).into_iter().flatten();
+        let wanted = instances.filter(|(id, record)| {
+            query.after.as_ref().is_none_or(|after| *id > after)
+                && query.state.is_none_or(|state| state == record.stands())
+        });
+        wanted.take(query.limit).map(|(id, record)| (id.clone(), record.clone())).collect()
+    }
+
+    pub(crate) fn list_tasks(&self, query: &TaskQuery) -> TaskPage {
+        let after = query.after.unwrap_or_default().saturating_add(1);
+        let mut wanted = self.tasks.range(after..).filter(|(_, task)| query.matches(&task.entry));
+        let page: Vec<_> = wanted.by_ref().take(query.limit).collect();
+        let next = page.last().map(|(number, _)| **number).filter(|_| wanted.next().is_some());
+        TaskPage { tasks: page.into_iter().map(|(_, task)| task.entry.clone()).collect(), next }
+    }
+
+    pub(crate) fn task(&self, id: CommandId) -> Option<OutboxEntry> {
+        Some(self.tasks.get(self.numbers.get(&id)?)?.entry.clone())
+    }
+
+    pub(crate) fn decide(&mut self, id: CommandId, decision: TaskDecision, at: Timestamp) -> bool {
+        let task = self.numbers.get(&id).and_then(|number| self.tasks.get_mut(number));
+        let Some(task) = task else { return false };
+        let entry = &mut task.entry;
+        match (decision, entry.state) {
+            (_, OutboxState::Done | OutboxState::Dropped) => return false,
+            (TaskDecision::Retry, OutboxState::Pending) if entry.attempts == 0 => return false,
+            (TaskDecision::Retry, _) => {
+                (entry.state, entry.retry_at, entry.attempts) = (OutboxState::Pending, at, 0);
+            }
+            (TaskDecision::Drop, _) => {
+                (entry.state, task.done_at) = (OutboxState::Dropped, Some(at));
+            }
+        }
+        true
     }
 
     pub(crate) fn prune(&mut self, done_before: Timestamp) -> u64 {

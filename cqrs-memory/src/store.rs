@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
-    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceRecord, Lease, LeaseStore, LogPage,
-    OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, Position, ProcessStep,
-    ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead,
-    Timestamp,
+    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceQuery, InstanceRecord, Lease,
+    LeaseStore, LogPage, OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet,
+    Position, ProcessStep, ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError,
+    StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
 };
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -198,6 +198,31 @@ impl ProcessStore for MemoryStore {
 
     async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.state()?.processes.prune(done_before))
+    }
+
+    async fn list_instances(
+        &self,
+        process: &str,
+        query: &InstanceQuery,
+    ) -> Result<Vec<(InstanceId, InstanceRecord)>, StoreError> {
+        Ok(self.state()?.processes.list_instances(process, query))
+    }
+
+    async fn list_tasks(&self, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        Ok(self.state()?.processes.list_tasks(query))
+    }
+
+    async fn task(&self, id: CommandId) -> Result<Option<OutboxEntry>, StoreError> {
+        Ok(self.state()?.processes.task(id))
+    }
+
+    async fn decide_task(
+        &self,
+        id: CommandId,
+        decision: TaskDecision,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(self.state()?.processes.decide(id, decision, at))
     }
 }
 

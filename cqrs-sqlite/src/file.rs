@@ -34,6 +34,7 @@ pub(crate) const EVENT_STORE: Kind = Kind {
         include_str!("../migrations/store/0001_events.sql"),
         include_str!("../migrations/store/0002_snapshots.sql"),
         include_str!("../migrations/store/0003_handlers.sql"),
+        include_str!("../migrations/store/0004_processes.sql"),
         include_str!("../migrations/store/0005_leases.sql"),
     ],
 };

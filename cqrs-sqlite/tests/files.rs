@@ -8,7 +8,10 @@ use std::fs;
 use std::path::Path;
 
 use common::{everything, one, outsider, place, some};
-use cqrs_core::{Checkpoint, EventStore, Json, Position, ReadModel, Snapshot, SnapshotStore, Version};
+use cqrs_core::{
+    Checkpoint, EventStore, InstanceId, InstanceQuery, InstanceRecord, Json, Position, ProcessStore,
+    ReadModel, Snapshot, SnapshotStore, Version,
+};
 use cqrs_sqlite::{OpenError, SqliteReadModel, SqliteStore};
 use sqlx::{Connection, Executor, Row};
 
@@ -76,20 +79,34 @@ async fn a_file_of_a_newer_version_is_refused_and_not_touched() {
     assert!(message.contains("newer version"), "{message}");
 }
 
-/// The first schema had no snapshots, and no versions of projections.
+/// The first schema had no snapshots, no versions of projections, and of instances of process managers only states.
 #[tokio::test]
-async fn a_file_of_an_older_version_is_migrated_and_keeps_its_events() {
-    let (_directory, path) = place();
+async fn a_file_of_an_older_version_is_migrated_and_keeps_what_it_has() {
+    let (directory, path) = place();
     let store = SqliteStore::open(&path).await.unwrap();
     one(&store, some("me", 3)).await.unwrap().unwrap();
     let before = everything(&store).await;
     store.close().await;
-    let mut older = outsider(&path).await;
-    let first = "DROP TABLE snapshots; DROP TABLE leases; ALTER TABLE projections DROP COLUMN version;
-                 INSERT INTO projections VALUES ('of former days', 2); PRAGMA user_version = 1";
-    older.execute(first).await.unwrap();
+    let old = directory.path().join("old.db");
+    let mut older = outsider(&old).await;
+    older.execute(include_str!("../migrations/store/0001_events.sql")).await.unwrap();
+    let attach = format!("ATTACH '{}' AS new", path.display());
+    older.execute(sqlx::AssertSqlSafe(attach)).await.unwrap();
+    for table in ["streams", "event_types", "events", "receipts"] {
+        let copy = format!("INSERT INTO main.{table} SELECT * FROM new.{table}");
+        older.execute(sqlx::AssertSqlSafe(copy)).await.unwrap();
+    }
+    older
+        .execute(
+            "INSERT INTO process_instances VALUES ('process', 'a', '7', 0), ('process', 'b', 'null', 1);
+             INSERT INTO projections VALUES ('of former days', 2);
+             DETACH new; PRAGMA application_id = 0x43515253; PRAGMA user_version = 1",
+        )
+        .await
+        .unwrap();
     older.close().await.unwrap();
-    let store = SqliteStore::open(&path).await.unwrap();
+
+    let store = SqliteStore::open(&old).await.unwrap();
     assert_eq!(everything(&store).await, before);
     let projected = store.read_model().checkpoint("of former days").await.unwrap();
     assert_eq!(projected, Some(Checkpoint { position: Position::new(2), version: 1 }));
@@ -98,6 +115,11 @@ async fn a_file_of_an_older_version_is_migrated_and_keeps_its_events() {
     let snapshot = Snapshot { stream: stream.clone(), version: Version::new(3), schema_version: 1, state };
     assert!(store.save_snapshot(snapshot.clone()).await.unwrap());
     assert_eq!(store.snapshot(&stream).await.unwrap(), Some(snapshot));
+    let found = store.list_instances("process", &InstanceQuery::all(9)).await.unwrap();
+    let record = |state: &str| InstanceRecord::new(Json::parse(state).unwrap());
+    let ended = InstanceRecord { finished: true, ..record("null") };
+    let id = |id| InstanceId::new(id).unwrap();
+    assert_eq!(found, [(id("a"), record("7")), (id("b"), ended)]);
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ fn step(from: u64, to: u64, tasks: Vec<OutboxEntry>) -> ProcessStep {
 }
 
 fn change(id: &str, state: &str, finished: bool) -> InstanceChange {
-    let record = InstanceRecord { state: Json::parse(state).unwrap(), finished };
+    let record = InstanceRecord { finished, ..InstanceRecord::new(Json::parse(state).unwrap()) };
     InstanceChange { id: InstanceId::new(id).unwrap(), record }
 }
 
@@ -148,7 +148,7 @@ async fn commands_of_one_instance_keep_their_order_and_deadlines_wait_for_nobody
 
     store.settle_tasks(vec![(a1, OutboxOutcome::Parked { error: "no".into() })], NOW).await.unwrap();
     assert_eq!(ids(&store.due_tasks(at(100), 10).await.unwrap()), [a2, future, b1]);
-    assert_eq!(store.chain(chain).await.unwrap(), Chain { pending: 3, parked: 1, last: Position::ZERO });
+    assert_eq!(store.chain(chain).await.unwrap(), Chain { pending: 3, parked: 1, ..Chain::default() });
     assert_eq!(store.next_due(at(100)).await.unwrap(), None);
 }
 
@@ -172,12 +172,15 @@ async fn outcomes_are_recorded_once_counted_in_the_chain_and_pruned() {
         (command(), done(99)),
     ];
     store.settle_tasks(outcomes, at(1)).await.unwrap();
-    assert_eq!(store.chain(chain).await.unwrap(), Chain { pending: 1, parked: 0, last: Position::new(8) });
+    assert_eq!(
+        store.chain(chain).await.unwrap(),
+        Chain { pending: 1, last: Position::new(8), ..Chain::default() }
+    );
     assert_eq!(store.chain(CorrelationId::new(Uuid::nil())).await.unwrap(), Chain::default());
     store.settle_tasks(vec![(two, retry())], at(2)).await.unwrap();
     let due = store.due_tasks(at(5), 10).await.unwrap();
     assert_eq!(due.iter().map(|task| (task.id, task.attempts)).collect::<Vec<_>>(), [(three, 1)]);
     assert_eq!(store.prune_tasks(at(1)).await.unwrap(), 0);
     assert_eq!(store.prune_tasks(at(2)).await.unwrap(), 2);
-    assert_eq!(store.chain(chain).await.unwrap(), Chain { pending: 1, parked: 0, last: Position::ZERO });
+    assert_eq!(store.chain(chain).await.unwrap(), Chain { pending: 1, ..Chain::default() });
 }

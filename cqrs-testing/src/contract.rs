@@ -19,6 +19,7 @@ pub mod instances;
 pub mod limits;
 pub mod live;
 pub mod log;
+pub mod operators;
 pub mod others;
 pub mod outcomes;
 pub mod positions;
@@ -235,6 +236,7 @@ macro_rules! rules {
                 instances_of_processes_do_not_mix
                 instance_ids_are_told_apart
                 a_state_is_read_back_as_written
+                an_instance_is_read_back_as_written
             }
             steps {
                 a_step_changes_all_of_its_parts
@@ -245,6 +247,9 @@ macro_rules! rules {
                 a_task_asked_for_again_is_left_as_it_is
                 a_task_asked_for_twice_in_a_step_is_kept_once
                 of_two_racing_steps_of_a_task_one_is_fenced
+                a_stuck_instance_takes_what_it_has_missed
+                a_step_of_an_instance_that_is_not_stuck_there_is_fenced
+                a_stuck_instance_goes_on_from_the_checkpoint_only
             }
             tasks {
                 an_empty_outbox_has_nothing_due
@@ -263,6 +268,7 @@ macro_rules! rules {
                 a_stuck_command_holds_up_nobody_else
                 a_stuck_command_holds_up_only_later_ones
                 a_future_command_holds_up_nobody
+                a_parked_command_of_the_future_holds_up_nobody
                 deadlines_wait_for_nobody
                 deadlines_hold_up_nobody
             }
@@ -285,6 +291,19 @@ macro_rules! rules {
                 a_task_done_by_a_step_leaves_the_chain
                 other_chains_do_not_count
                 a_pruned_task_leaves_the_chain
+                a_chain_counts_its_stuck_instances
+            }
+            operators {
+                tasks_are_listed_in_the_order_asked
+                tasks_are_listed_by_what_is_wanted
+                a_task_is_found_by_its_id
+                instances_are_listed_in_the_order_of_their_ids
+                instances_are_listed_by_where_they_stand
+                a_parked_task_that_is_retried_is_due_again
+                only_what_has_failed_is_retried
+                a_dropped_task_is_in_nobodys_way
+                what_is_done_is_not_decided_about
+                a_dropped_task_leaves_its_chain_and_is_pruned
             }
             process_restart {
                 checkpoint_and_instances_survive_a_restart

@@ -66,7 +66,7 @@ async fn however_the_log_is_cut_each_line_has_the_balance_of_its_moment() {
 async fn coins_beyond_what_the_table_can_hold_are_an_error_and_never_rounded() {
     let directory = tempfile::tempdir().unwrap();
     let model = SqliteReadModel::open(directory.path().join("read.db")).await.unwrap();
-    let mut transaction = model.begin().await.unwrap();
+    let mut transaction = model.begin("account-statements", None).await.unwrap();
     let connection = SqliteReadModel::target(&mut transaction);
     AccountStatements.setup(connection).await.unwrap();
     let recorded = |version, data| RecordedEvent {

@@ -1,6 +1,6 @@
 //! Putting an application together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::registration::{Made, Registration, Surroundings};
 use super::{App, Inner};
 use crate::dispatch::Dispatcher;
 use crate::handler::{HandlerRunner, begin};
-use crate::process::{Outbox, ProcessOf, ProcessWorker};
+use crate::process::{ErasedProcess, Outbox, ProcessWorker, mend_all};
 use crate::subscribe::{Halt, ProjectionWorker, Reporter};
 use crate::{
     BoxError, Clock, DispatchOptions, EventHandler, HandlerOptions, IdSource, Middleware, ProcessManager,
@@ -146,24 +146,23 @@ impl AppBuilder {
 
     /// Runs a process manager.
     pub fn process_manager<P: ProcessManager>(mut self) -> Self {
+        let turn = Arc::default();
+        let worker = move |around: &Surroundings| ProcessWorker::<P> {
+            store: Arc::clone(&around.store),
+            router: Arc::clone(&around.router),
+            clock: Arc::clone(&around.clock),
+            wake: Arc::clone(&around.wake),
+            turn: Arc::clone(&turn),
+            page: around.options.batch_events,
+            process: PhantomData,
+        };
+        let by_name = worker.clone();
         self.subscribers.push(Registration {
             name: P::NAME,
             kind: SubscriberKind::ProcessManager,
             options: None,
-            make: Box::new(|around, options| {
-                let worker = ProcessWorker::<P> {
-                    store: Arc::clone(&around.store),
-                    router: Arc::clone(&around.router),
-                    clock: Arc::clone(&around.clock),
-                    wake: Arc::clone(&around.wake),
-                    process: PhantomData,
-                };
-                Made::runs(worker, options)
-            }),
-            process: Some(Box::new(|around| {
-                let (store, router) = (Arc::clone(&around.store), Arc::clone(&around.router));
-                Arc::new(ProcessOf::<P> { store, router, process: PhantomData })
-            })),
+            make: Box::new(move |around, options| Made::runs(worker(around), options)),
+            process: Some(Box::new(move |around| Arc::new(by_name(around)))),
         });
         self
     }
@@ -281,7 +280,7 @@ impl AppBuilder {
         let mut subscribers = Vec::new();
         let mut rebuilders = HashMap::new();
         let mut tasks = Vec::new();
-        let mut processes = HashMap::new();
+        let mut processes = BTreeMap::<_, Arc<dyn ErasedProcess>>::new();
         for (name, kind, made, process) in ready {
             let reporter = Reporter::new(name, kind, Arc::clone(&around.clock));
             subscribers.push(reporter.watch());
@@ -293,8 +292,17 @@ impl AppBuilder {
             }
             tasks.push((made.spawn)(&around, reporter));
         }
+        let all: Vec<_> = processes.values().map(Arc::clone).collect();
+        let (mended, has_mended) = watch::channel(false);
         // Without process managers nobody asks for anything.
         if !processes.is_empty() {
+            let (all, store, stop) = (all.clone(), Arc::clone(&around.store), around.stop.clone());
+            tasks.push(tokio::spawn(async move {
+                for process in all {
+                    mend_all(process, Arc::clone(&store), stop.clone()).await;
+                }
+                mended.send_replace(true);
+            }));
             let outbox = Outbox {
                 dispatcher: dispatcher.clone(),
                 router: Arc::clone(&around.router),
@@ -312,8 +320,11 @@ impl AppBuilder {
             router: around.router,
             subscribers,
             rebuilders,
+            processes: all,
+            wake: around.wake,
             progress,
             marks,
+            mended: has_mended,
             stop,
             tasks: tasks.into(),
         })))

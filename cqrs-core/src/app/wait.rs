@@ -1,15 +1,23 @@
 //! Waiting until subscribers have seen what a command did.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::App;
 use crate::dispatch::Consistency;
-use crate::{CorrelationId, Position, StoreError, SubscriberKind, SubscriberStatus};
+use crate::process::chain_of;
+use crate::{
+    CorrelationId, EventFilter, InstanceQuery, InstanceState, OutboxEntry, OutboxState, Position,
+    StoreError, SubscriberKind, SubscriberStatus, TaskQuery,
+};
 
 /// How often a waiting caller looks for itself: another process may have done what it waits for.
 const POLL: Duration = Duration::from_millis(20);
+
+/// How many events are looked at at a time for the causal chains that they belong to.
+const PAGE: usize = 1_000;
 
 /// What a caller waits for.
 #[derive(Clone, Debug)]
@@ -30,32 +38,93 @@ impl App {
         }
     }
 
-    /// Waits until everything that the log holds has been worked on: projections, process managers and event handlers
-    /// are at its head, and no task is due.
+    /// Waits until everything that the log holds now has been worked on, with all that follows from it: process
+    /// managers are at its head, no task of the causal chains that were under way is due, and projections and event
+    /// handlers have seen what they came to. What others begin meanwhile is not waited for. Instances that were stuck at the start are retried
+    /// first.
     ///
-    /// What an event handler has parked is not waited for, nor are tasks that wait for a later time are not waited for, be it a delay or another attempt.
+    /// Tasks that wait for a later time are not waited for, be it a delay or another attempt. Where a task is parked or
+    /// an instance stuck, of whatever chain, the answer is [`Consistency::Parked`] or [`Consistency::Stuck`], when all
+    /// else has been worked on.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
     pub async fn settle(&self) -> Result<Consistency, StoreError> {
+        // Whoever mends has ended with the application, if it does not tell.
+        let _ = self.0.mended.clone().wait_for(|mended| *mended).await;
+        let store = &self.0.store;
+        let mut last = store.head().await?;
+        if self.reach(SubscriberKind::ProcessManager, last).await == Consistency::Stopped {
+            return Ok(Consistency::Stopped);
+        }
+        let chains = self.chains_under_way().await?;
         loop {
-            let done = self.0.progress.notified();
-            let head = self.0.store.head().await?;
-            for kind in
-                [SubscriberKind::ProcessManager, SubscriberKind::EventHandler, SubscriberKind::Projection]
-            {
-                if self.reach(kind, head).await == Consistency::Stopped {
-                    return Ok(Consistency::Stopped);
-                }
+            if self.reach(SubscriberKind::ProcessManager, last).await == Consistency::Stopped {
+                return Ok(Consistency::Stopped);
             }
-            let now = self.0.dispatcher.core().clock.now();
-            if !self.0.store.due_tasks(now, 1).await?.is_empty() {
+            let done = self.0.progress.notified();
+            let is_of = |task: &OutboxEntry| {
+                task.metadata.correlation_id.is_none_or(|chain| chains.contains(&chain))
+            };
+            if self.due_tasks().await?.iter().any(is_of) {
                 let _ = tokio::time::timeout(POLL, done).await;
-            } else if self.0.store.head().await? == head {
-                return Ok(Consistency::Reached);
+                continue;
+            }
+            let mut further = last;
+            for chain in &chains {
+                further = further.max(store.chain(*chain).await?.last);
+            }
+            if further == last {
+                break;
+            }
+            last = further;
+        }
+        for kind in [SubscriberKind::EventHandler, SubscriberKind::Projection] {
+            if self.reach(kind, last).await == Consistency::Stopped {
+                return Ok(Consistency::Stopped);
             }
         }
+        self.held_up().await
+    }
+
+    async fn due_tasks(&self) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.0.store.due_tasks(self.0.dispatcher.core().clock.now(), usize::MAX).await
+    }
+
+    /// The causal chains that may go on: what is read first cannot be missed by what is read later. A task is due, or
+    /// its events lie behind the checkpoints that were read before.
+    async fn chains_under_way(&self) -> Result<HashSet<CorrelationId>, StoreError> {
+        let processes =
+            self.0.subscribers.iter().filter(|it| it.borrow().kind == SubscriberKind::ProcessManager);
+        let Some(mut at) = processes.map(|status| status.borrow().position).min() else {
+            return Ok(HashSet::new());
+        };
+        let due = self.due_tasks().await?;
+        let mut chains: HashSet<_> = due.iter().filter_map(|task| task.metadata.correlation_id).collect();
+        let head = self.0.store.head().await?;
+        while at < head {
+            let page = self.0.store.read_log(at, &EventFilter::default(), PAGE).await?;
+            chains.extend(page.events.iter().map(chain_of));
+            at = page.scanned_to;
+        }
+        Ok(chains)
+    }
+
+    /// Whether an operator must decide about anything.
+    async fn held_up(&self) -> Result<Consistency, StoreError> {
+        let store = &self.0.store;
+        let stuck = InstanceQuery::all(1).standing(InstanceState::Stuck);
+        for process in &self.0.processes {
+            if !store.list_instances(process.name(), &stuck).await?.is_empty() {
+                return Ok(Consistency::Stuck);
+            }
+            let parked = TaskQuery::all(1).of(process.name()).standing(OutboxState::Parked);
+            if !store.list_tasks(&parked).await?.tasks.is_empty() {
+                return Ok(Consistency::Parked);
+            }
+        }
+        Ok(Consistency::Reached)
     }
 
     /// Waits until all subscribers of a kind have worked up to a position.
@@ -100,8 +169,11 @@ impl App {
                     continue;
                 }
             };
+            if found.stuck > 0 {
+                return Consistency::Stuck;
+            }
             if found.parked > 0 {
-                return Consistency::Stopped;
+                return Consistency::Parked;
             }
             if found.pending > 0 {
                 let _ = tokio::time::timeout(POLL, done).await;

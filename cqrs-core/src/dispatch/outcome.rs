@@ -31,6 +31,12 @@ pub enum Consistency {
     Reached,
     /// The caller's time ran out first.
     TimedOut,
-    /// A subscriber that was waited for is not running, or a command of the causal chain is parked.
+    /// A subscriber that was waited for is not running.
     Stopped,
+    /// A command or a deadline of the causal chain is parked: the chain does not go on until an operator decides. See
+    /// [`ProcessHandle`](crate::ProcessHandle).
+    Parked,
+    /// An instance of a process manager is stuck at an event of the causal chain, and does not go on until it is
+    /// retried. See [`ProcessHandle::retry_instance`](crate::ProcessHandle::retry_instance).
+    Stuck,
 }

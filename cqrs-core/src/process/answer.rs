@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::plan::{Knows, Origin, PlanError, restore};
+use super::plan::{Knows, Origin, PlanError};
+use super::state::restore;
 use super::{Failure, Outgoing, ProcessManager, Recovery};
-use crate::{InstanceRecord, OutboxEntry, OutboxTask, ProcessStep, StepCause, Timestamp};
+use crate::{InstanceRecord, OutboxEntry, OutboxTask, ProcessStep, StepCause, Stuck, Timestamp};
 
 /// What is to be done about a refused command.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(crate) fn failed<P: ProcessManager>(
     knows: Knows<'_>,
 ) -> Result<Answer, PlanError> {
     // A finished instance keeps its state, and answers for the commands that it asked for.
-    let (OutboxTask::Command(command), Some(record)) = (&entry.task, instance) else {
+    let (OutboxTask::Command(command), Some(record)) = (&entry.task, begun::<P>(entry, instance)?) else {
         return Ok(Answer::Park);
     };
     let state: P = restore(&entry.instance, record)?;
@@ -49,11 +50,27 @@ pub(crate) fn deadline<P: ProcessManager>(
     now: Timestamp,
     knows: Knows<'_>,
 ) -> Result<ProcessStep, PlanError> {
-    let outgoing = match instance.filter(|record| !record.finished) {
+    let outgoing = match begun::<P>(entry, instance)?.filter(|record| !record.finished) {
         Some(record) => restore::<P>(&entry.instance, record)?.deadline(name),
         None => Vec::new(),
     };
     step::<P>(entry, outgoing, None, now, knows)
+}
+
+/// The instance, if it has taken an event. One that is stuck does not have the state that it should answer with.
+fn begun<'a, P: ProcessManager>(
+    entry: &OutboxEntry,
+    instance: Option<&'a InstanceRecord>,
+) -> Result<Option<&'a InstanceRecord>, PlanError> {
+    match instance.and_then(|record| record.stuck.as_ref()) {
+        Some(Stuck { at, error, .. }) => Err(PlanError::Stuck {
+            process: P::NAME,
+            instance: entry.instance.clone(),
+            at: *at,
+            error: error.clone(),
+        }),
+        None => Ok(instance.filter(|record| record.state.is_some())),
+    }
 }
 
 fn step<P: ProcessManager>(

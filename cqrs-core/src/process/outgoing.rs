@@ -17,7 +17,9 @@ pub struct Interest(pub(crate) Vec<(Concern, Result<InstanceId, InvalidInstanceI
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Concern {
     Start,
+    StartStrict,
     Continue,
+    ContinueStrict,
     Stop,
 }
 
@@ -32,9 +34,21 @@ impl Interest {
         Self::none().and(Concern::Start, id)
     }
 
+    /// It begins an instance that no other event has begun: one that is there already, also one that has finished,
+    /// gets stuck with an error for an operator to see. The same event seen again is no other event.
+    pub fn start_strict(id: impl Display) -> Self {
+        Self::none().and(Concern::StartStrict, id)
+    }
+
     /// It concerns an instance that has begun.
     pub fn continue_(id: impl Display) -> Self {
         Self::none().and(Concern::Continue, id)
+    }
+
+    /// It concerns an instance that must have begun: one that has not is stuck from there on, with an error for an
+    /// operator to see. One that has finished passes it over.
+    pub fn continue_strict(id: impl Display) -> Self {
+        Self::none().and(Concern::ContinueStrict, id)
     }
 
     /// It is the last that an instance handles.

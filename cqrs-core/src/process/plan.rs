@@ -1,15 +1,17 @@
 //! Planning a step: pure, from events and instances to what is to be stored.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Error as JsonError;
 use uuid::Uuid;
 
 use super::outgoing::Concern;
+use super::play::play;
+use super::state::StateError;
 use super::{Interest, Outgoing, ProcessManager};
 use crate::{
     CausationId, CommandId, CorrelationId, InstanceChange, InstanceId, InstanceRecord, InvalidInstanceId,
-    Json, Metadata, OutboxEntry, OutboxState, OutboxTask, Position, RecordedEvent, Timestamp,
+    Metadata, OutboxEntry, OutboxState, OutboxTask, Position, RecordedEvent, Timestamp,
 };
 
 /// Whether a command's name has a route.
@@ -20,22 +22,32 @@ pub(crate) type Knows<'a> = &'a dyn Fn(&str) -> bool;
 pub(crate) enum PlanError {
     #[error("process manager {process:?} names an instance badly")]
     InstanceId { process: &'static str, source: InvalidInstanceId },
-    #[error("the state of instance {instance} of process manager {process:?} cannot be read")]
-    State { process: &'static str, instance: InstanceId, source: JsonError },
     #[error("instance {instance} of process manager {process:?} cannot be written as JSON")]
     Unwritable { process: &'static str, instance: InstanceId, source: JsonError },
     #[error(
         "process manager {process:?} asks for command {command:?}, which has no route: add `.route::<…>()` for it to the application's router"
     )]
     Unrouted { process: &'static str, command: String },
+    #[error("process manager {process:?} panicked: {message}")]
+    Panicked { process: &'static str, message: String },
+    #[error(
+        "instance {instance} of process manager {process:?} was begun by the event at position {first}, and is begun again"
+    )]
+    BegunTwice { process: &'static str, instance: InstanceId, first: Position },
+    #[error("instance {instance} of process manager {process:?} has not begun, and an event needs it")]
+    NotBegun { process: &'static str, instance: InstanceId },
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("instance {instance} of process manager {process:?} is stuck at position {at}: {error}")]
+    Stuck { process: &'static str, instance: InstanceId, at: Position, error: String },
 }
 
 /// An event, and what it means to whom.
 pub(crate) struct Concerned<E> {
-    event: RecordedEvent<E>,
+    pub(crate) event: RecordedEvent<E>,
     /// Which one it is of those that an upcast made of one stored event.
     part: usize,
-    instances: Vec<(Concern, InstanceId)>,
+    pub(crate) instances: Vec<(Concern, InstanceId)>,
 }
 
 /// Asks for the interest of each event, and leaves out those that concern nobody.
@@ -68,63 +80,51 @@ pub(crate) fn instance_ids<E>(events: &[Concerned<E>]) -> Vec<InstanceId> {
     ids
 }
 
+/// One event's turn at one instance.
+pub(crate) struct Turn<'a, E> {
+    /// The turn's place among those of all instances.
+    pub(super) number: usize,
+    pub(super) event: &'a RecordedEvent<E>,
+    pub(super) part: usize,
+    pub(super) concern: Concern,
+}
+
+/// The turns of each instance, in order.
+pub(crate) fn turns<E>(events: &[Concerned<E>]) -> BTreeMap<&InstanceId, Vec<Turn<'_, E>>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut number = 0;
+    for Concerned { event, part, instances } in events {
+        for (concern, id) in instances {
+            all.entry(id).or_default().push(Turn { number, event, part: *part, concern: *concern });
+            number += 1;
+        }
+    }
+    all
+}
+
 /// What a step stores.
+#[derive(Default)]
 pub(crate) struct Plan {
     pub(crate) instances: Vec<InstanceChange>,
     pub(crate) tasks: Vec<OutboxEntry>,
 }
 
-/// Lets each instance handle and apply its events, in order.
+/// Lets each instance handle and apply its events, in order. One that cannot gets stuck, alone.
 pub(crate) fn plan<P: ProcessManager>(
     events: &[Concerned<P::Event>],
-    records: HashMap<InstanceId, InstanceRecord>,
+    mut records: HashMap<InstanceId, InstanceRecord>,
     knows: Knows<'_>,
-) -> Result<Plan, PlanError> {
-    let mut live = HashMap::with_capacity(records.len());
-    for (id, record) in records {
-        let state: P = restore(&id, &record)?;
-        live.insert(id, (state, record.finished, false));
+) -> Plan {
+    let (mut instances, mut tasks) = (Vec::new(), Vec::new());
+    for (id, turns) in turns(events) {
+        let played = play::<P>(id, records.remove(id), &turns, knows);
+        instances.extend(played.record.map(|record| InstanceChange { id: id.clone(), record }));
+        tasks.extend(played.tasks);
     }
-    let mut tasks = Vec::new();
-    for Concerned { event, part, instances } in events {
-        for (concern, id) in instances {
-            if *concern == Concern::Start && !live.contains_key(id) {
-                live.insert(id.clone(), (P::default(), false, true));
-            }
-            let Some((state, finished, changed)) = live.get_mut(id).filter(|(_, finished, _)| !finished)
-            else {
-                continue;
-            };
-            let origin = Origin::event::<P>(id, event, *part);
-            tasks.extend(origin.tasks(state.handle(event), knows)?);
-            state.apply(&event.data);
-            *finished = *concern == Concern::Stop;
-            *changed = true;
-        }
-    }
-    let mut changes = Vec::new();
-    for (id, (state, finished, _)) in live.into_iter().filter(|(_, (_, _, changed))| *changed) {
-        let state = Json::of(&state).map_err(|source| PlanError::Unwritable {
-            process: P::NAME,
-            instance: id.clone(),
-            source,
-        })?;
-        changes.push(InstanceChange { id, record: InstanceRecord { state, finished } });
-    }
-    // The map has no order of its own, and a step that is repeated must be the same.
-    changes.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    Ok(Plan { instances: changes, tasks })
+    // Tasks are asked for in the order of the log, whosever they are.
+    tasks.sort_by_key(|(number, _)| *number);
+    Plan { instances, tasks: tasks.into_iter().map(|(_, task)| task).collect() }
 }
-
-/// Reads an instance's state.
-pub(crate) fn restore<P: ProcessManager>(id: &InstanceId, record: &InstanceRecord) -> Result<P, PlanError> {
-    record.state.decode().map_err(|source| PlanError::State {
-        process: P::NAME,
-        instance: id.clone(),
-        source,
-    })
-}
-
 /// Where tasks come from: what makes their ids, and what they carry.
 pub(crate) struct Origin<'a> {
     process: &'static str,
@@ -136,7 +136,7 @@ pub(crate) struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    fn event<P: ProcessManager>(
+    pub(super) fn event<P: ProcessManager>(
         instance: &'a InstanceId,
         event: &RecordedEvent<P::Event>,
         part: usize,
@@ -148,11 +148,7 @@ impl<'a> Origin<'a> {
             cause: if part == 0 { position.to_string() } else { format!("{position}.{part}") },
             metadata: Metadata {
                 causation_id: Some(event.id.into()),
-                // An event from outside the framework may have no chain; one begins here.
-                correlation_id: event
-                    .metadata
-                    .correlation_id
-                    .or(Some(CorrelationId::new(event.id.as_uuid()))),
+                correlation_id: Some(chain_of(event)),
                 extra: event.metadata.extra.clone(),
             },
             at: event.recorded_at,
@@ -209,6 +205,11 @@ impl<'a> Origin<'a> {
         }
         Ok(entries)
     }
+}
+
+/// The causal chain of an event. One from outside the framework may have none; one begins there.
+pub(crate) fn chain_of<E>(event: &RecordedEvent<E>) -> CorrelationId {
+    event.metadata.correlation_id.unwrap_or(CorrelationId::new(event.id.as_uuid()))
 }
 
 /// The id of a task: a version 5 UUID of process manager, instance, cause and index.

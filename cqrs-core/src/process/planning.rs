@@ -17,7 +17,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// What would keep the page from being worked on.
+/// What would keep the page from being worked on. What concerns one instance alone is written down there.
 pub fn events<P: ProcessManager>(
     events: Vec<RecordedEvent<P::Event>>,
     instances: &HashMap<InstanceId, InstanceRecord>,
@@ -25,7 +25,7 @@ pub fn events<P: ProcessManager>(
     let events = plan::concerned::<P>(events)?;
     let ids = plan::instance_ids(&events).into_iter();
     let records = ids.filter_map(|id| instances.get(&id).cloned().map(|record| (id, record)));
-    let Plan { instances, tasks } = plan::plan::<P>(&events, records.collect(), &|_| true)?;
+    let Plan { instances, tasks } = plan::plan::<P>(&events, records.collect(), &|_| true);
     Ok((instances, tasks))
 }
 

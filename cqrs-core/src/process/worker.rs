@@ -4,24 +4,30 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
-use super::ProcessManager;
 use super::answer::{self, Answer};
+use super::mend::{Mended, Mender};
 use super::plan::{self, Plan};
+use super::{InstanceHistory, ProcessManager, history};
 use crate::subscribe::Worker;
 use crate::{
-    BoxError, Clock, EventFilter, EventSet, InstanceRecord, LogPage, OutboxEntry, Position, ProcessStep,
-    RecordedEvent, Router, StepCause, Store, StoreError,
+    BoxError, Clock, EventFilter, EventSet, InstanceId, InstanceRecord, LogPage, OutboxEntry, Position,
+    ProcessStep, RecordedEvent, Router, StepCause, Store, StoreError,
 };
 
-/// Turns pages of the log into steps.
+/// Turns pages of the log into steps, and answers for instances.
 pub(crate) struct ProcessWorker<P> {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) router: Arc<Router>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Told when there are new tasks.
     pub(crate) wake: Arc<Notify>,
+    /// Whose turn it is to take a step from events. Who mends an instance catches up with a checkpoint that would
+    /// otherwise run away from it.
+    pub(crate) turn: Arc<Mutex<()>>,
+    /// How many events of the log are looked at in one step.
+    pub(crate) page: usize,
     pub(crate) process: PhantomData<fn() -> P>,
 }
 
@@ -39,12 +45,13 @@ impl<P: ProcessManager> Worker for ProcessWorker<P> {
         let to = page.scanned_to;
         let events = plan::concerned::<P>(RecordedEvent::decode_all(page.events)?)?;
         let ids = plan::instance_ids(&events);
+        let _turn = self.turn.lock().await;
         let Plan { instances, tasks } = if ids.is_empty() {
-            Plan { instances: Vec::new(), tasks: Vec::new() }
+            Plan::default()
         } else {
             let found = self.store.instances(P::NAME, &ids).await?;
             let records = ids.into_iter().zip(found).filter_map(|(id, found)| Some((id, found?)));
-            plan::plan::<P>(&events, records.collect(), &|name| self.router.knows(name))?
+            plan::plan::<P>(&events, records.collect(), &|name| self.router.knows(name))
         };
         let any_tasks = !tasks.is_empty();
         tracing::debug!(process = P::NAME, %to, tasks = tasks.len(), "takes a step");
@@ -67,61 +74,62 @@ impl<P: ProcessManager> Worker for ProcessWorker<P> {
     }
 }
 
-/// A process manager whose type is not known, for the outbox.
+/// A process manager whose type is not known, for the outbox and for operators.
 #[async_trait]
 pub(crate) trait ErasedProcess: Send + Sync {
+    fn name(&self) -> &'static str;
+
     /// What the process manager makes of a refused command; with the step that compensates, if it does.
-    async fn failed(
-        &self,
-        entry: &OutboxEntry,
-        rejection: String,
-        clock: &dyn Clock,
-    ) -> Result<Answer, BoxError>;
+    async fn failed(&self, entry: &OutboxEntry, rejection: String) -> Result<Answer, BoxError>;
 
     /// The step that answers a deadline.
-    async fn deadline(
-        &self,
-        entry: &OutboxEntry,
-        name: &str,
-        clock: &dyn Clock,
-    ) -> Result<ProcessStep, BoxError>;
+    async fn deadline(&self, entry: &OutboxEntry, name: &str) -> Result<ProcessStep, BoxError>;
+
+    /// Lets a stuck instance go on, without the event at which it is stuck if that is to be passed over.
+    async fn mend(&self, id: &InstanceId, pass_over: bool) -> Result<Mended, BoxError>;
+
+    /// Lets an instance come to its end. False when there is none.
+    async fn end(&self, id: &InstanceId) -> Result<bool, BoxError>;
+
+    /// What an instance has seen and asked for; `None` when there is none.
+    async fn history(&self, id: &InstanceId) -> Result<Option<InstanceHistory>, BoxError>;
 }
 
-pub(crate) struct ProcessOf<P> {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) router: Arc<Router>,
-    pub(crate) process: PhantomData<fn() -> P>,
-}
-
-impl<P: ProcessManager> ProcessOf<P> {
-    /// The instance that asked for a task, unless there is none.
-    async fn instance(&self, entry: &OutboxEntry) -> Result<Option<InstanceRecord>, StoreError> {
-        let found = self.store.instances(P::NAME, std::slice::from_ref(&entry.instance)).await?;
+impl<P: ProcessManager> ProcessWorker<P> {
+    /// An instance, if there is one.
+    pub(super) async fn instance(&self, id: &InstanceId) -> Result<Option<InstanceRecord>, StoreError> {
+        let found = self.store.instances(P::NAME, std::slice::from_ref(id)).await?;
         Ok(found.into_iter().next().flatten())
     }
 }
 
 #[async_trait]
-impl<P: ProcessManager> ErasedProcess for ProcessOf<P> {
-    async fn failed(
-        &self,
-        entry: &OutboxEntry,
-        rejection: String,
-        clock: &dyn Clock,
-    ) -> Result<Answer, BoxError> {
-        let instance = self.instance(entry).await?;
-        let knows = |name: &str| self.router.knows(name);
-        Ok(answer::failed::<P>(entry, instance.as_ref(), rejection, clock.now(), &knows)?)
+impl<P: ProcessManager> ErasedProcess for ProcessWorker<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
     }
 
-    async fn deadline(
-        &self,
-        entry: &OutboxEntry,
-        name: &str,
-        clock: &dyn Clock,
-    ) -> Result<ProcessStep, BoxError> {
-        let instance = self.instance(entry).await?;
+    async fn failed(&self, entry: &OutboxEntry, rejection: String) -> Result<Answer, BoxError> {
+        let instance = self.instance(&entry.instance).await?;
         let knows = |name: &str| self.router.knows(name);
-        Ok(answer::deadline::<P>(entry, name, instance.as_ref(), clock.now(), &knows)?)
+        Ok(answer::failed::<P>(entry, instance.as_ref(), rejection, self.clock.now(), &knows)?)
+    }
+
+    async fn deadline(&self, entry: &OutboxEntry, name: &str) -> Result<ProcessStep, BoxError> {
+        let instance = self.instance(&entry.instance).await?;
+        let knows = |name: &str| self.router.knows(name);
+        Ok(answer::deadline::<P>(entry, name, instance.as_ref(), self.clock.now(), &knows)?)
+    }
+
+    async fn mend(&self, id: &InstanceId, pass_over: bool) -> Result<Mended, BoxError> {
+        Mender { worker: self, id }.mend(pass_over).await
+    }
+
+    async fn end(&self, id: &InstanceId) -> Result<bool, BoxError> {
+        Mender { worker: self, id }.end().await
+    }
+
+    async fn history(&self, id: &InstanceId) -> Result<Option<InstanceHistory>, BoxError> {
+        history::of(self, id).await
     }
 }

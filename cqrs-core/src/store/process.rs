@@ -1,129 +1,20 @@
 //! What process managers keep: instances, a checkpoint, and the outbox.
 
-use std::fmt;
+mod instance;
+mod outbox;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+
+pub use instance::{
+    InstanceChange, InstanceId, InstanceQuery, InstanceRecord, InstanceState, InvalidInstanceId,
+    MAX_INSTANCE_ID_BYTES, Stuck,
+};
+pub use outbox::{
+    Chain, OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, TaskDecision, TaskPage, TaskQuery,
+};
 
 use super::StoreError;
-use crate::{BoxCommand, CommandId, CorrelationId, Json, Metadata, Position, Timestamp};
-
-/// The longest instance id, in bytes of UTF-8.
-pub const MAX_INSTANCE_ID_BYTES: usize = 512;
-
-/// Names one instance of a process manager, such as a transfer's id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct InstanceId(String);
-
-/// A text that cannot name an instance.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("instance id {0:?} is not 1 to {MAX_INSTANCE_ID_BYTES} bytes without control characters")]
-pub struct InvalidInstanceId(String);
-
-impl InstanceId {
-    /// Names an instance by anything that can be displayed.
-    ///
-    /// # Errors
-    ///
-    /// When the text is empty, longer than [`MAX_INSTANCE_ID_BYTES`], or has a control character.
-    pub fn new(id: impl fmt::Display) -> Result<Self, InvalidInstanceId> {
-        id.to_string().try_into()
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for InstanceId {
-    type Error = InvalidInstanceId;
-
-    fn try_from(id: String) -> Result<Self, InvalidInstanceId> {
-        if id.is_empty() || id.len() > MAX_INSTANCE_ID_BYTES || id.chars().any(char::is_control) {
-            return Err(InvalidInstanceId(id));
-        }
-        Ok(Self(id))
-    }
-}
-
-impl From<InstanceId> for String {
-    fn from(id: InstanceId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// An instance as the store has it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InstanceRecord {
-    /// Its state.
-    pub state: Json,
-    /// Whether it has come to its end. It stays as a tombstone, so that its start, delivered again, does
-    /// not begin it anew.
-    pub finished: bool,
-}
-
-/// An instance's state after a step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InstanceChange {
-    /// Which instance.
-    pub id: InstanceId,
-    /// What to store in place of what was there.
-    pub record: InstanceRecord,
-}
-
-/// What a process manager asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OutboxTask {
-    /// Dispatch a command.
-    Command(BoxCommand),
-    /// Wake the instance with the deadline of this name.
-    Deadline(String),
-}
-
-/// Where a task stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutboxState {
-    /// To be done, at its due time or at its next attempt.
-    Pending,
-    /// Done; kept until it is pruned.
-    Done,
-    /// Given up until an operator decides.
-    Parked,
-}
-
-/// A task in the outbox.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OutboxEntry {
-    /// Its id, and the id of the command when it is one. It follows from the process manager, the instance
-    /// and the cause, so a repeated step asks for the same task.
-    pub id: CommandId,
-    /// The process manager's name.
-    pub process: String,
-    /// The instance that asked.
-    pub instance: InstanceId,
-    /// What to do.
-    pub task: OutboxTask,
-    /// Cause and causal chain of the command.
-    pub metadata: Metadata,
-    /// When it is to be done.
-    pub due_at: Timestamp,
-    /// When it is to be tried next; `due_at` until an attempt fails.
-    pub retry_at: Timestamp,
-    /// How often it was tried without success.
-    pub attempts: u32,
-    /// What went wrong last.
-    pub last_error: Option<String>,
-    /// Where it stands.
-    pub state: OutboxState,
-}
+use crate::{CommandId, CorrelationId, Position, Timestamp};
 
 /// What sets a step off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +32,15 @@ pub enum StepCause {
         id: CommandId,
         /// What went wrong with it, if anything did.
         error: Option<String>,
+    },
+    /// Events that an instance has not taken yet, because it was stuck. Neither checkpoint nor outbox move.
+    Stuck {
+        /// The instance: it must be stuck.
+        instance: InstanceId,
+        /// The [`Stuck::at`] at which it must be.
+        at: Position,
+        /// Where the checkpoint must be, when the instance is to go on with what comes after it.
+        checkpoint: Option<Position>,
     },
 }
 
@@ -163,8 +63,8 @@ pub struct ProcessStep {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StepError {
-    /// The checkpoint was not where the step expected it, or the task not pending: another runner was
-    /// faster. Nothing was changed.
+    /// The checkpoint was not where the step expected it, the task not pending, or the instance not stuck there:
+    /// another runner was faster. Nothing was changed.
     #[error("another runner was faster")]
     Fenced,
     /// The store failed.
@@ -172,45 +72,13 @@ pub enum StepError {
     Store(#[from] StoreError),
 }
 
-/// What became of an attempt at a task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OutboxOutcome {
-    /// Its command took effect.
-    Done {
-        /// The [`Appended::position`](super::Appended::position) of its append.
-        position: Position,
-    },
-    /// Try again later.
-    Retry {
-        /// When.
-        at: Timestamp,
-        /// What went wrong.
-        error: String,
-    },
-    /// Give up until an operator decides.
-    Parked {
-        /// What went wrong.
-        error: String,
-    },
-}
-
-/// How far a causal chain has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Chain {
-    /// Its commands in the outbox that are still to be done.
-    pub pending: u64,
-    /// Its tasks that were given up.
-    pub parked: u64,
-    /// The highest position of its commands that are done and not yet pruned; zero without any.
-    pub last: Position,
-}
-
 /// Where process managers keep what they know. It is the same store that has the events, or one that
 /// commits on its own: correctness rests on the compare-and-set of the checkpoint, on ids that repeat when
 /// a step does, and on the receipts of the event store.
 ///
-/// A step, an outcome and a pruning may be less durable than an append, as long as a crash of the machine
-/// takes the newest ones and never one from the middle: they follow from the events, and are made again.
+/// A step, an outcome, a decision and a pruning may be less durable than an append, as long as a crash of the machine
+/// takes the newest ones and never one from the middle: they follow from the events, and are made again, save a
+/// decision, which an operator must repeat then.
 #[async_trait]
 pub trait ProcessStore: Send + Sync + 'static {
     /// Up to where a process manager has worked; zero when it has never run.
@@ -243,7 +111,11 @@ pub trait ProcessStore: Send + Sync + 'static {
     /// Tasks to be done at `now`, in the order in which they were asked for, at most `limit`.
     ///
     /// Commands of one instance keep their order: none is given out while an earlier one of the same
-    /// instance, due by now, waits for its next attempt or is parked. Deadlines wait for nobody.
+    /// instance, whose due time has come, waits for its next attempt or is parked. Parked or not, what is due later
+    /// holds up nobody until then. Deadlines wait for nobody, and nobody waits for them.
+    ///
+    /// A runner asks often, also while all that is due is under way already. What this costs should follow from the
+    /// limit, and not from how many tasks there are.
     ///
     /// # Errors
     ///
@@ -270,17 +142,59 @@ pub trait ProcessStore: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
 
     /// How far a causal chain has come, as of one moment. Deadlines count when they are parked, not while
-    /// they wait.
+    /// they wait. What was dropped does not count.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
     async fn chain(&self, correlation: CorrelationId) -> Result<Chain, StoreError>;
 
-    /// Forgets tasks that were done before a moment, and returns how many.
+    /// Forgets tasks that were done or dropped before a moment, and returns how many. It need not be one
+    /// transaction: nobody else should wait until a million of them are gone.
     ///
     /// # Errors
     ///
     /// When the store cannot be written.
     async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError>;
+
+    /// A page of a process manager's instances, in the order of their ids, byte by byte.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn list_instances(
+        &self,
+        process: &str,
+        query: &InstanceQuery,
+    ) -> Result<Vec<(InstanceId, InstanceRecord)>, StoreError>;
+
+    /// A page of the outbox, in the order in which tasks were asked for, wherever they stand.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn list_tasks(&self, query: &TaskQuery) -> Result<TaskPage, StoreError>;
+
+    /// A task by its id; `None` when it was never asked for, or is pruned.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn task(&self, id: CommandId) -> Result<Option<OutboxEntry>, StoreError>;
+
+    /// Records what an operator decides about a task, and returns whether it could be decided so.
+    ///
+    /// [`TaskDecision::Retry`] takes a task that is parked, or one that is pending and has failed: it becomes pending,
+    /// to be tried at `at`, without attempts; its due time and its last error stay. [`TaskDecision::Drop`] takes a task
+    /// that is parked or pending, which is then pruned like one that was done at `at`. All others are left as they are.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written; then nothing was changed.
+    async fn decide_task(
+        &self,
+        id: CommandId,
+        decision: TaskDecision,
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
 }

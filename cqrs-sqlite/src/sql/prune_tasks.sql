@@ -1,2 +1,3 @@
--- Forgets tasks that were done before ?1.
-DELETE FROM outbox WHERE state = 1 AND done_at < ?1;
+-- Forgets tasks that were done or dropped before ?1, at most ?2.
+DELETE FROM outbox
+WHERE seq IN (SELECT seq FROM outbox INDEXED BY outbox_done WHERE done_at < ?1 LIMIT ?2);

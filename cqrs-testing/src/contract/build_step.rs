@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cqrs_core::{
     BoxCommand, CommandId, CorrelationId, InstanceChange, InstanceId, InstanceRecord, Metadata,
     OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, Position, ProcessStep, ProcessStore, StepCause,
-    StepError, StoreError, Timestamp,
+    StepError, StoreError, Stuck, Timestamp,
 };
 use uuid::Uuid;
 
@@ -93,7 +93,28 @@ pub(crate) fn step_of_task(id: CommandId, error: Option<&str>, tasks: Vec<Outbox
 
 /// An instance's new state.
 pub(crate) fn change(id: &str, state: &str, finished: bool) -> InstanceChange {
-    InstanceChange { id: instance(id), record: InstanceRecord { state: json(state), finished } }
+    InstanceChange {
+        id: instance(id),
+        record: InstanceRecord { finished, ..InstanceRecord::new(json(state)) },
+    }
+}
+
+/// That an instance is stuck at a position, in a causal chain.
+pub(crate) fn stuck(at: u64, chain: Option<CorrelationId>) -> Stuck {
+    Stuck { at: Position::new(at), error: "it's \u{0} é".into(), chain }
+}
+
+/// A step of [`PROCESS`] in which an instance takes what it has missed.
+pub(crate) fn step_of_stuck(
+    id: &str,
+    at: u64,
+    checkpoint: Option<u64>,
+    instances: Vec<InstanceChange>,
+    tasks: Vec<OutboxEntry>,
+) -> ProcessStep {
+    let (at, checkpoint) = (Position::new(at), checkpoint.map(Position::new));
+    let cause = StepCause::Stuck { instance: instance(id), at, checkpoint };
+    ProcessStep { cause, instances, ..step(0, 0, tasks) }
 }
 
 /// That a task is done, by an append up to a position.

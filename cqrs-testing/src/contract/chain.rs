@@ -1,15 +1,16 @@
 //! How far a causal chain has come.
 
-use cqrs_core::{Chain, Position, ProcessStore};
+use cqrs_core::{Chain, InstanceChange, InstanceRecord, Position, ProcessStep, ProcessStore};
 
 use super::build_step::{
-    NOW, at, command, correlation, deadline, done, due_at, in_chain, parked, retry, step, step_of_task,
+    NOW, at, change, command, correlation, deadline, done, due_at, in_chain, parked, retry, step,
+    step_of_stuck, step_of_task, stuck,
 };
 use super::violation::want_eq;
 use super::{StoreFactory, Verdict};
 
 fn counted(pending: u64, parked: u64, last: u64) -> Chain {
-    Chain { pending, parked, last: Position::new(last) }
+    Chain { pending, parked, stuck: 0, last: Position::new(last) }
 }
 
 /// A chain without tasks counts nothing.
@@ -122,5 +123,24 @@ pub async fn a_pruned_task_leaves_the_chain<F: StoreFactory>(factory: &F) -> Ver
     store.settle_tasks(vec![(tasks[1].id, done(4))], at(5)).await?;
     store.prune_tasks(at(2)).await?;
     want_eq!(store.chain(chain).await?, counted(1, 0, 4), "a chain after its highest command was pruned");
+    Ok(())
+}
+
+/// A chain counts the instances that are stuck at one of its events, as long as they are.
+pub async fn a_chain_counts_its_stuck_instances<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    let (chain, other) = (correlation(), correlation());
+    let of = |id, chain| {
+        let InstanceChange { id, record } = change(id, "1", false);
+        InstanceChange { id, record: InstanceRecord { stuck: Some(stuck(1, chain)), ..record } }
+    };
+    let instances = vec![of("a", Some(chain)), of("b", Some(chain)), of("c", Some(other)), of("d", None)];
+    store.commit_step(ProcessStep { instances, ..step(0, 1, vec![]) }).await?;
+    let count = |stuck| Chain { stuck, ..Chain::default() };
+    want_eq!(store.chain(chain).await?, count(2), "a chain with two stuck instances");
+    want_eq!(store.chain(other).await?, count(1), "a chain with one stuck instance");
+    want_eq!(store.chain(correlation()).await?, count(0), "a chain without");
+    store.commit_step(step_of_stuck("a", 1, Some(1), vec![change("a", "1", false)], vec![])).await?;
+    want_eq!(store.chain(chain).await?, count(1), "a chain after one of its instances goes on");
     Ok(())
 }

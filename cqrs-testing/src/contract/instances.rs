@@ -1,9 +1,9 @@
 //! The instances of a process manager.
 
-use cqrs_core::{InstanceRecord, ProcessStep, ProcessStore};
+use cqrs_core::{InstanceChange, InstanceRecord, Position, ProcessStep, ProcessStore};
 
 use super::build::json;
-use super::build_step::{PROCESS, change, instance, step};
+use super::build_step::{PROCESS, change, correlation, instance, step, stuck};
 use super::violation::want_eq;
 use super::{StoreFactory, Verdict};
 
@@ -61,7 +61,7 @@ pub async fn instances_of_processes_do_not_mix<F: StoreFactory>(factory: &F) -> 
     }
     for name in names {
         let state = json(&format!(r#"{{"of":"{name}"}}"#));
-        let wanted = vec![Some(InstanceRecord { state, finished: false })];
+        let wanted = vec![Some(InstanceRecord::new(state))];
         want_eq!(store.instances(name, &[instance("a")]).await?, wanted, "instance a of {name:?}");
     }
     want_eq!(store.instances("other", &[instance("a")]).await?, vec![None], "instance a of another name");
@@ -106,6 +106,33 @@ pub async fn a_state_is_read_back_as_written<F: StoreFactory>(factory: &F) -> Ve
             .await?;
         let found = store.instances(PROCESS, &[instance("a")]).await?;
         want_eq!(found, vec![Some(written.record)], "the state {state}");
+    }
+    Ok(())
+}
+
+/// What is known of an instance beside its state is read back as written: its schema version, where its events are, and
+/// why it does not go on; also when it has no state.
+pub async fn an_instance_is_read_back_as_written<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    let plain = InstanceRecord::new(json("1"));
+    let records = [
+        InstanceRecord {
+            schema_version: 7,
+            first: Position::new(3),
+            last: Position::new(1 << 40),
+            ..plain.clone()
+        },
+        InstanceRecord { stuck: Some(stuck(9, Some(correlation()))), ..plain.clone() },
+        InstanceRecord { state: None, stuck: Some(stuck(1, None)), ..plain.clone() },
+        InstanceRecord { finished: true, stuck: Some(stuck(2, None)), ..plain.clone() },
+    ];
+    let mut from = 0;
+    for record in records.into_iter().chain([plain]) {
+        let instances = vec![InstanceChange { id: instance("a"), record: record.clone() }];
+        store.commit_step(ProcessStep { instances, ..step(from, from + 1, vec![]) }).await?;
+        from += 1;
+        let found = store.instances(PROCESS, &[instance("a")]).await?;
+        want_eq!(found, vec![Some(record)], "an instance");
     }
     Ok(())
 }

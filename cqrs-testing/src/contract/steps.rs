@@ -1,10 +1,10 @@
 //! A step of a process manager is one transaction.
 
-use cqrs_core::{Position, ProcessStep, ProcessStore};
+use cqrs_core::{InstanceChange, InstanceRecord, Position, ProcessStep, ProcessStore};
 
 use super::build_step::{
     NOW, PROCESS, at, change, command, correlation, deadline, done, due, fenced, ids, in_chain, instance,
-    parked, retry, step, step_of_task, task_id,
+    parked, retry, step, step_of_stuck, step_of_task, stuck, task_id,
 };
 use super::violation::want_eq;
 use super::{StoreFactory, Verdict};
@@ -147,4 +147,71 @@ pub async fn of_two_racing_steps_of_a_task_one_is_fenced<F: StoreFactory>(factor
         one.settle_tasks(vec![(winner.id, done(1))], NOW).await?;
     }
     Ok(())
+}
+
+/// An instance that is stuck takes what it has missed in a step that moves no checkpoint, and may be stuck further on,
+/// or no more.
+pub async fn a_stuck_instance_takes_what_it_has_missed<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    let (first, second) = (command("a"), command("a"));
+    store.commit_step(ProcessStep { instances: vec![stuck_at("a", 3)], ..step(0, 9, vec![]) }).await?;
+    let on = stuck_at("a", 6);
+    store.commit_step(step_of_stuck("a", 3, None, vec![on.clone()], vec![first.clone()])).await?;
+    want_eq!(store.instances(PROCESS, &[on.id]).await?, vec![Some(on.record)], "an instance on its way");
+    let free = change("a", "2", false);
+    let goes_on = step_of_stuck("a", 6, Some(9), vec![free.clone()], vec![second.clone()]);
+    store.commit_step(goes_on).await?;
+    want_eq!(
+        store.instances(PROCESS, &[free.id]).await?,
+        vec![Some(free.record)],
+        "an instance that goes on"
+    );
+    want_eq!(store.checkpoint(PROCESS).await?, Position::new(9), "the checkpoint beside it");
+    want_eq!(due(&store, NOW).await?, vec![first.id, second.id], "what the instance asked for");
+    Ok(())
+}
+
+/// A step of a stuck instance is fenced when the instance is not stuck just there: at another position, no more, or
+/// never, and also that of another process manager.
+pub async fn a_step_of_an_instance_that_is_not_stuck_there_is_fenced<F: StoreFactory>(
+    factory: &F,
+) -> Verdict {
+    let store = factory.make().await;
+    let instances = vec![stuck_at("a", 3), change("b", "1", false)];
+    store.commit_step(ProcessStep { instances: instances.clone(), ..step(0, 9, vec![]) }).await?;
+    let cases = [("a", 2), ("a", 4), ("b", 3), ("b", 0), ("c", 3), ("A", 3)];
+    for (id, at) in cases {
+        let late = step_of_stuck(id, at, None, vec![change(id, "9", true)], vec![command(id)]);
+        fenced(store.commit_step(late).await, &format!("a step of {id}, stuck at {at}"))?;
+    }
+    let other = step_of_stuck("a", 3, None, vec![change("a", "9", true)], vec![command("a")]);
+    let other = ProcessStep { process: "other".into(), ..other };
+    fenced(store.commit_step(other).await, "a step of another process manager's instance")?;
+    let wanted: Vec<_> = instances.into_iter().map(|change| Some(change.record)).chain([None]).collect();
+    let found = store.instances(PROCESS, &["a", "b", "c"].map(instance)).await?;
+    want_eq!(found, wanted, "the instances after steps that were fenced");
+    want_eq!(due(&store, NOW).await?, vec![], "the tasks after steps that were fenced");
+    Ok(())
+}
+
+/// A stuck instance goes on from where the checkpoint stands, or is fenced: else it would miss what lies between.
+pub async fn a_stuck_instance_goes_on_from_the_checkpoint_only<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    let stuck = stuck_at("a", 3);
+    store.commit_step(ProcessStep { instances: vec![stuck.clone()], ..step(0, 9, vec![]) }).await?;
+    for wrong in [0, 8, 10] {
+        let late = step_of_stuck("a", 3, Some(wrong), vec![change("a", "9", true)], vec![command("a")]);
+        fenced(store.commit_step(late).await, &format!("a step to {wrong}, with the checkpoint at 9"))?;
+    }
+    want_eq!(store.instances(PROCESS, &[stuck.id]).await?, vec![Some(stuck.record)], "the stuck instance");
+    want_eq!(due(&store, NOW).await?, vec![], "the tasks after steps that were fenced");
+    let free = step_of_stuck("a", 3, Some(9), vec![change("a", "9", true)], vec![]);
+    store.commit_step(free).await?;
+    Ok(())
+}
+
+/// An instance in state 1 that is stuck at a position.
+fn stuck_at(id: &str, at: u64) -> InstanceChange {
+    let InstanceChange { id, record } = change(id, "1", false);
+    InstanceChange { id, record: InstanceRecord { stuck: Some(stuck(at, None)), ..record } }
 }

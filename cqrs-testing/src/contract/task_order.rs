@@ -91,3 +91,14 @@ pub async fn deadlines_hold_up_nobody<F: StoreFactory>(factory: &F) -> Verdict {
     want_eq!(due(&store, NOW).await?, ids(&behind), "the tasks behind stuck deadlines");
     Ok(())
 }
+
+/// A command that is due in the future holds up nobody until then, parked or not.
+pub async fn a_parked_command_of_the_future_holds_up_nobody<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    let (future, behind) = (due_at(at(100), command("a")), command("a"));
+    store.commit_step(step(0, 1, vec![future.clone(), behind.clone()])).await?;
+    store.settle_tasks(vec![(future.id, parked())], NOW).await?;
+    want_eq!(due(&store, at(99)).await?, vec![behind.id], "the tasks behind a parked one, before its time");
+    want_eq!(due(&store, at(100)).await?, vec![], "the tasks behind a parked one, from its time on");
+    Ok(())
+}

@@ -100,6 +100,14 @@ operations! {
     ParkedEvents: reads "parked_events" "read parked events",
     /// [`HandlerStore::mark_parked`](cqrs_core::HandlerStore::mark_parked).
     MarkParked: writes "mark_parked" "mark parked events",
+    /// [`ProcessStore::list_instances`](cqrs_core::ProcessStore::list_instances).
+    ListInstances: reads "list_instances" "list instances",
+    /// [`ProcessStore::list_tasks`](cqrs_core::ProcessStore::list_tasks).
+    ListTasks: reads "list_tasks" "list tasks",
+    /// [`ProcessStore::task`](cqrs_core::ProcessStore::task).
+    Task: reads "task" "read a task",
+    /// [`ProcessStore::decide_task`](cqrs_core::ProcessStore::decide_task).
+    DecideTask: writes "decide_task" "decide a task",
     /// [`ReadModel::begin`](cqrs_core::ReadModel::begin).
     ReadModelBegin: reads "read_model.begin" "begin a transaction of a read model",
     /// [`ReadModel::checkpoint`](cqrs_core::ReadModel::checkpoint).

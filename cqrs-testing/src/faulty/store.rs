@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
-    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceRecord, Lease, LeaseStore, LogPage,
-    OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, Position, ProcessStep,
-    ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead,
-    Timestamp,
+    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceQuery, InstanceRecord, Lease,
+    LeaseStore, LogPage, OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet,
+    Position, ProcessStep, ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError,
+    StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
 };
 
 use uuid::Uuid;
@@ -110,6 +110,31 @@ impl<S: ProcessStore> ProcessStore for FaultyStore<S> {
 
     async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
         self.injector.call(Operation::PruneTasks, self.inner.prune_tasks(done_before)).await
+    }
+
+    async fn list_instances(
+        &self,
+        process: &str,
+        query: &InstanceQuery,
+    ) -> Result<Vec<(InstanceId, InstanceRecord)>, StoreError> {
+        self.injector.call(Operation::ListInstances, self.inner.list_instances(process, query)).await
+    }
+
+    async fn list_tasks(&self, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        self.injector.call(Operation::ListTasks, self.inner.list_tasks(query)).await
+    }
+
+    async fn task(&self, id: CommandId) -> Result<Option<OutboxEntry>, StoreError> {
+        self.injector.call(Operation::Task, self.inner.task(id)).await
+    }
+
+    async fn decide_task(
+        &self,
+        id: CommandId,
+        decision: TaskDecision,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.injector.call(Operation::DecideTask, self.inner.decide_task(id, decision, at)).await
     }
 }
 

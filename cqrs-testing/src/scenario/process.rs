@@ -8,8 +8,8 @@ use std::marker::PhantomData;
 
 use cqrs_core::planning::{self, Answer};
 use cqrs_core::{
-    BoxCommand, Command, Event, InstanceChange, InstanceId, InstanceRecord, OutboxEntry, OutboxTask,
-    ProcessManager, describe,
+    BoxCommand, Command, Event, InstanceChange, InstanceId, InstanceRecord, InstanceState, OutboxEntry,
+    OutboxTask, ProcessManager, describe,
 };
 
 pub use asked::Asked;
@@ -122,6 +122,8 @@ pub struct ProcessScenario<P> {
     waiting: Vec<OutboxEntry>,
     /// What was asked for because of events, in order.
     asked: Vec<OutboxEntry>,
+    /// Why an instance got stuck at the last event, if one did.
+    stuck: Option<String>,
     process: PhantomData<fn() -> P>,
 }
 
@@ -134,6 +136,7 @@ impl<P: ProcessManager> ProcessScenario<P> {
             instances: HashMap::new(),
             waiting: Vec::new(),
             asked: Vec::new(),
+            stuck: None,
             process: PhantomData,
         }
     }
@@ -153,11 +156,15 @@ impl<P: ProcessManager> ProcessScenario<P> {
     ///
     /// # Panics
     ///
-    /// When an event cannot be stored or read, or when its category is none that the process manager wants.
+    /// When an event cannot be stored or read, when its category is none that the process manager wants, or when an
+    /// instance gets stuck at it.
     #[track_caller]
     pub fn and<E: Event>(mut self, events: impl IntoIterator<Item = E>) -> Self {
         for event in events {
             self.take("given", &event);
+            if let Some(error) = &self.stuck {
+                self.story.fail(&format!("an instance is stuck: {error}"));
+            }
         }
         self
     }
@@ -173,11 +180,12 @@ impl<P: ProcessManager> ProcessScenario<P> {
     ///
     /// # Panics
     ///
-    /// As [`ProcessScenario::and`].
+    /// When an event cannot be stored or read, or when its category is none that the process manager wants.
     #[track_caller]
     pub fn when<E: Event>(mut self, event: E) -> Asked<P> {
         let asked = self.take("when", &event);
-        Asked { scenario: self, outcome: Outcome::Tasks(asked) }
+        let outcome = self.stuck.take().map_or(Outcome::Tasks(asked), Outcome::Stuck);
+        Asked { scenario: self, outcome }
     }
 
     /// Lets the earliest deadline of this name that was asked for be due.
@@ -228,7 +236,7 @@ impl<P: ProcessManager> ProcessScenario<P> {
         }
     }
 
-    /// Expects exactly these instances to have started and not ended.
+    /// Expects exactly these instances to have started and not ended, and not to be stuck.
     ///
     /// # Panics
     ///
@@ -239,7 +247,7 @@ impl<P: ProcessManager> ProcessScenario<P> {
             ids.sort_unstable();
             ids.join("\n")
         };
-        let running = self.instances.iter().filter(|(_, record)| !record.finished);
+        let running = self.instances.iter().filter(|(_, record)| record.stands() == InstanceState::Running);
         let found = lines(running.map(|(id, _)| id.as_str()).collect());
         let expected = lines(expected.to_vec());
         if expected != found {
@@ -257,7 +265,9 @@ impl<P: ProcessManager> ProcessScenario<P> {
         self.story.tell(step, &self.story.get(recorded));
         let (changes, tasks) = self.story.get(self.plan(at, &self.instances));
         let (_, at_once) = self.story.get(self.plan(0, &HashMap::new()));
+        self.stuck = None;
         for InstanceChange { id, record } in changes {
+            self.stuck = record.stuck.as_ref().map(|stuck| stuck.error.clone()).or(self.stuck.take());
             self.instances.insert(id, record);
         }
         self.asked.extend(tasks.clone());

@@ -63,7 +63,7 @@ impl<'a, S: Store> Rest<'a, S> {
         match found.first().and_then(Option::as_ref) {
             None => panic!("instance {id} of {name:?} has never begun"),
             Some(record) => {
-                assert!(record.finished, "instance {id} of {name:?} is stuck: {}", record.state)
+                assert!(record.finished, "instance {id} of {name:?} has not ended: {record:?}")
             }
         }
     }

@@ -117,6 +117,33 @@ pub(crate) trait Breach: Send + Sync + 'static {
         store.prune_tasks(done_before).await
     }
 
+    async fn list_instances(
+        &self,
+        store: &MemoryStore,
+        process: &str,
+        query: &InstanceQuery,
+    ) -> Result<Vec<(InstanceId, InstanceRecord)>, StoreError> {
+        store.list_instances(process, query).await
+    }
+
+    async fn list_tasks(&self, store: &MemoryStore, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        store.list_tasks(query).await
+    }
+
+    async fn task(&self, store: &MemoryStore, id: CommandId) -> Result<Option<OutboxEntry>, StoreError> {
+        store.task(id).await
+    }
+
+    async fn decide_task(
+        &self,
+        store: &MemoryStore,
+        id: CommandId,
+        decision: TaskDecision,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        store.decide_task(id, decision, at).await
+    }
+
     async fn snapshot(
         &self,
         store: &MemoryStore,
@@ -375,6 +402,31 @@ impl ProcessStore for Broken {
 
     async fn prune_tasks(&self, done_before: Timestamp) -> Result<u64, StoreError> {
         self.breach.prune_tasks(self.store().await, done_before).await
+    }
+
+    async fn list_instances(
+        &self,
+        process: &str,
+        query: &InstanceQuery,
+    ) -> Result<Vec<(InstanceId, InstanceRecord)>, StoreError> {
+        self.breach.list_instances(self.store().await, process, query).await
+    }
+
+    async fn list_tasks(&self, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        self.breach.list_tasks(self.store().await, query).await
+    }
+
+    async fn task(&self, id: CommandId) -> Result<Option<OutboxEntry>, StoreError> {
+        self.breach.task(self.store().await, id).await
+    }
+
+    async fn decide_task(
+        &self,
+        id: CommandId,
+        decision: TaskDecision,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.breach.decide_task(self.store().await, id, decision, at).await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::trick;
 async fn unfenced(store: &MemoryStore, step: ProcessStep) -> Result<ProcessStep, StoreError> {
     match step.cause {
         StepCause::Events { .. } => trick::unfenced(store, step).await,
-        StepCause::Task { .. } => Ok(step),
+        StepCause::Task { .. } | StepCause::Stuck { .. } => Ok(step),
     }
 }
 

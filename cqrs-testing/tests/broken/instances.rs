@@ -58,18 +58,18 @@ impl Breach for MergesStates {
     async fn commit_step(&self, store: &MemoryStore, mut step: ProcessStep) -> Result<(), StepError> {
         for InstanceChange { id, record } in &mut step.instances {
             let known = store.instances(&step.process, std::slice::from_ref(id)).await?.remove(0);
-            let states = (known.map(|known| parse(&known.state)), parse(&record.state));
+            let states = (known.map(|known| parse(&known)), parse(record));
             if let (Some(Value::Object(mut old)), Value::Object(new)) = states {
                 old.extend(new);
-                record.state = Json::of(&old).unwrap();
+                record.state = Json::of(&old).ok();
             }
         }
         store.commit_step(step).await
     }
 }
 
-fn parse(json: &Json) -> Value {
-    serde_json::from_str(json.as_str()).unwrap()
+fn parse(record: &InstanceRecord) -> Value {
+    record.state.as_ref().map_or(Value::Null, |state| state.decode().unwrap())
 }
 
 /// Deletes an instance that is finished.
@@ -165,7 +165,8 @@ macro_rules! changes_states {
             async fn commit_step(&self, store: &MemoryStore, mut step: ProcessStep) -> Result<(), StepError> {
                 let change: fn(&str) -> String = $change;
                 for InstanceChange { record, .. } in &mut step.instances {
-                    record.state = Json::parse(change(record.state.as_str())).unwrap();
+                    let state = record.state.take();
+                    record.state = state.map(|state| Json::parse(change(state.as_str())).unwrap());
                 }
                 store.commit_step(step).await
             }

@@ -15,7 +15,7 @@ pub(crate) async fn unfenced(
     let checkpoint = store.checkpoint(&step.process).await?;
     let to = match step.cause {
         StepCause::Events { to, .. } => to,
-        StepCause::Task { .. } => checkpoint,
+        StepCause::Task { .. } | StepCause::Stuck { .. } => checkpoint,
     };
     step.cause = StepCause::Events { from: checkpoint, to };
     Ok(step)

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use cqrs_core::{
-    Appended, BoxCommand, CommandId, EventId, EventPart, HandlerCheckpoint, InstanceId, InstanceRecord,
-    Json, Metadata, OutboxEntry, OutboxState, OutboxTask, ParkedEvent, ParkedState, Position,
-    RecordedEvent, Snapshot, StreamId, Timestamp, Version,
+    Appended, BoxCommand, CommandId, CorrelationId, EventId, EventPart, HandlerCheckpoint, InstanceId,
+    InstanceRecord, Json, Metadata, OutboxEntry, OutboxState, OutboxTask, ParkedEvent, ParkedState,
+    Position, RecordedEvent, Snapshot, StreamId, Stuck, Timestamp, Version,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -51,6 +51,9 @@ pub(crate) struct Task {
     #[serde(with = "EntryFields")]
     pub(crate) entry: OutboxEntry,
     pub(crate) done: Option<Done>,
+    /// Its place in the order in which tasks were asked for. It follows from the facts, and is not one.
+    #[serde(skip)]
+    pub(crate) number: u64,
 }
 
 /// How a task came to its end.
@@ -101,9 +104,22 @@ struct SnapshotFields {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "InstanceRecord")]
 struct InstanceFields {
-    #[serde(with = "text")]
-    state: Json,
+    #[serde(with = "text_or_none")]
+    state: Option<Json>,
+    schema_version: u32,
     finished: bool,
+    first: Position,
+    last: Position,
+    #[serde(with = "stuck_or_not")]
+    stuck: Option<Stuck>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Stuck")]
+struct StuckFields {
+    at: Position,
+    error: String,
+    chain: Option<CorrelationId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,6 +162,7 @@ enum StateFields {
     Pending,
     Done,
     Parked,
+    Dropped,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -192,6 +209,48 @@ mod text {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
         Json::parse(String::deserialize(deserializer)?).map_err(Error::custom)
+    }
+}
+
+/// The same, where there may be none.
+mod text_or_none {
+    use cqrs_core::Json;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::{Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(json: &Option<Json>, serializer: S) -> Result<S::Ok, S::Error> {
+        json.as_ref().map(Json::as_str).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Json>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| Json::parse(text).map_err(Error::custom)).transpose()
+    }
+}
+
+/// What serde's `remote` cannot say of an option.
+mod stuck_or_not {
+    use cqrs_core::Stuck;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::StuckFields;
+
+    #[derive(Serialize, Deserialize)]
+    struct Fields(#[serde(with = "StuckFields")] Stuck);
+
+    pub(super) fn serialize<S: Serializer>(
+        stuck: &Option<Stuck>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        stuck.clone().map(Fields).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Stuck>, D::Error> {
+        Ok(Option::<Fields>::deserialize(deserializer)?.map(|Fields(stuck)| stuck))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What process managers know: checkpoints, instances, and the outbox.
 
-use std::collections::{HashMap, HashSet};
+mod operators;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cqrs_core::{
     Chain, CommandId, CorrelationId, InstanceId, InstanceRecord, OutboxEntry, OutboxOutcome, OutboxState,
@@ -12,9 +14,11 @@ use crate::fact::{Change, Done, Fact, Task};
 #[derive(Default)]
 pub(crate) struct Processes {
     checkpoints: HashMap<String, Position>,
-    instances: HashMap<(String, InstanceId), InstanceRecord>,
+    instances: BTreeMap<(String, InstanceId), InstanceRecord>,
     /// In the order in which they were asked for. A store of many tasks has an index of their ids.
     tasks: Vec<Task>,
+    /// Of the task that was asked for last. Facts are made true in the same order always, so it is the same always.
+    last_number: u64,
 }
 
 impl Processes {
@@ -43,10 +47,17 @@ impl Processes {
                 task.finish(at, Position::ZERO);
                 tasks.push(task);
             }
+            StepCause::Stuck { instance, at, checkpoint } => {
+                let known = self.instance(&process, &instance).and_then(|known| known.stuck);
+                let stands = checkpoint.is_none_or(|stands| stands == self.checkpoint(&process));
+                if known.is_none_or(|stuck| stuck.at != at) || !stands {
+                    return Err(StepError::Fenced);
+                }
+            }
         }
         for entry in asked {
             if self.task(&tasks, entry.id).is_none() {
-                tasks.push(Task { entry, done: None });
+                tasks.push(Task::new(entry));
             }
         }
         change.extend(instances.into_iter().map(|it| Fact::Instance(process.clone(), it.id, it.record)));
@@ -91,8 +102,11 @@ impl Processes {
     /// A task that is known keeps its place in the order.
     pub(crate) fn put_task(&mut self, task: Task) {
         match self.tasks.iter_mut().find(|known| known.entry.id == task.entry.id) {
-            Some(known) => *known = task,
-            None => self.tasks.push(task),
+            Some(known) => *known = Task { number: known.number, ..task },
+            None => {
+                self.last_number += 1;
+                self.tasks.push(Task { number: self.last_number, ..task });
+            }
         }
     }
 
@@ -112,7 +126,7 @@ impl Processes {
             let pending = entry.state == OutboxState::Pending;
             if pending && entry.retry_at <= now && !(is_command && stuck.contains(&instance)) {
                 due.push(entry.clone());
-            } else if is_command && entry.state != OutboxState::Done && entry.due_at <= now {
+            } else if is_command && (pending || entry.state == OutboxState::Parked) && entry.due_at <= now {
                 stuck.insert(instance);
             }
         }
@@ -135,13 +149,21 @@ impl Processes {
                 (OutboxState::Done, _) => {
                     chain.last = chain.last.max(task.done.map_or(Position::ZERO, |done| done.position));
                 }
+                (OutboxState::Dropped, _) => {}
             }
         }
+        let stuck = self.instances.values().filter_map(|record| record.stuck.as_ref());
+        chain.stuck = stuck.filter(|stuck| stuck.chain == Some(correlation)).count() as u64;
         chain
     }
 }
 
 impl Task {
+    /// A task that was asked for.
+    fn new(entry: OutboxEntry) -> Self {
+        Self { entry, done: None, number: 0 }
+    }
+
     fn settle(&mut self, outcome: OutboxOutcome, at: Timestamp) {
         match outcome {
             OutboxOutcome::Done { position } => self.finish(at, position),

@@ -8,10 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
-    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceRecord, Lease, LeaseStore, LogPage,
-    OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, Position, ProcessStep,
-    ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError, StreamId, StreamRead,
-    Timestamp,
+    HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceQuery, InstanceRecord, Lease,
+    LeaseStore, LogPage, OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet,
+    Position, ProcessStep, ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError,
+    StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
 };
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -252,6 +252,33 @@ impl ProcessStore for OwnStore {
             (change, count)
         })
         .await
+    }
+
+    async fn list_instances(
+        &self,
+        process: &str,
+        query: &InstanceQuery,
+    ) -> Result<Vec<(InstanceId, InstanceRecord)>, StoreError> {
+        let (process, query) = (process.to_owned(), query.clone());
+        self.look(move |state| state.processes.list_instances(&process, &query)).await
+    }
+
+    async fn list_tasks(&self, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        let query = query.clone();
+        self.look(move |state| state.processes.list_tasks(&query)).await
+    }
+
+    async fn task(&self, id: CommandId) -> Result<Option<OutboxEntry>, StoreError> {
+        self.look(move |state| state.processes.one_task(id)).await
+    }
+
+    async fn decide_task(
+        &self,
+        id: CommandId,
+        decision: TaskDecision,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change(move |state| state.processes.decide(id, decision, at)).await
     }
 }
 

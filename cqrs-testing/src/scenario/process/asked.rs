@@ -21,6 +21,7 @@ pub(super) enum Outcome {
     Tasks(Vec<OutboxEntry>),
     Retry(Duration),
     Park,
+    Stuck(String),
 }
 
 impl<P: ProcessManager> Asked<P> {
@@ -88,6 +89,25 @@ impl<P: ProcessManager> Asked<P> {
         self.then_outcome(&Outcome::Park)
     }
 
+    /// Expects an instance to get stuck at the event, with an error that has these words. The scenario goes on, and the
+    /// instance does not.
+    ///
+    /// # Panics
+    ///
+    /// When none does, or for another reason.
+    #[track_caller]
+    pub fn then_stuck(self, why: &str) -> ProcessScenario<P> {
+        let Self { mut scenario, outcome } = self;
+        match &outcome {
+            Outcome::Stuck(error) if error.contains(why) => {}
+            other => scenario
+                .story
+                .fail(&format!("expected that an instance is stuck: {why}\nbut {}", other.told())),
+        }
+        scenario.story.tell("then", &outcome.told());
+        scenario
+    }
+
     #[track_caller]
     fn then_outcome(self, expected: &Outcome) -> ProcessScenario<P> {
         let Self { mut scenario, outcome } = self;
@@ -105,6 +125,7 @@ impl Outcome {
         match self {
             Self::Retry(after) => format!("the command is tried again after {after:?}"),
             Self::Park => "the command is parked".to_owned(),
+            Self::Stuck(error) => format!("the instance is stuck: {error}"),
             Self::Tasks(tasks) if tasks.is_empty() => "nothing is asked for".to_owned(),
             Self::Tasks(tasks) => {
                 let names: Vec<_> = tasks.iter().map(|entry| short(&entry.task)).collect();
