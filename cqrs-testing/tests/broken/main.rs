@@ -19,6 +19,7 @@ mod chain;
 mod checkpoint;
 mod damage;
 mod instances;
+mod leases;
 mod outcomes;
 mod snapshots;
 mod steps;
@@ -42,6 +43,7 @@ const PROOFS: &[&[proofs::Proof]] = &[
     outcomes::PROOFS,
     snapshots::PROOFS,
     chain::PROOFS,
+    leases::PROOFS,
 ];
 
 #[test]
