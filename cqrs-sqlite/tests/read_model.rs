@@ -81,7 +81,9 @@ async fn a_checkpoint_of_another_version_fences() {
     for model in &models {
         add(model, 1, 0, 5).await.unwrap();
         for (from, to) in [(newer(5), newer(6)), (newer(5), checkpoint(6))] {
-            let transaction = model.begin(NAME, Some(from)).await.unwrap();
+            let mut transaction = model.begin(NAME, Some(from)).await.unwrap();
+            let target = SqliteReadModel::target(&mut transaction);
+            target.execute("INSERT INTO counter VALUES (100)").await.unwrap();
             let refused = model.commit(transaction, to).await;
             assert!(matches!(refused, Err(StepError::Fenced)));
         }

@@ -16,6 +16,7 @@ pub mod checkpoint;
 pub mod damage;
 pub mod expected;
 pub mod instances;
+pub mod leases;
 pub mod limits;
 pub mod live;
 pub mod log;
@@ -193,6 +194,15 @@ macro_rules! rules {
                 a_spoiled_event_is_named
                 a_spoiled_event_leaves_the_others_readable
                 a_spoiled_event_still_counts
+            }
+            leases {
+                a_lease_is_one_holders_at_a_time
+                a_lease_ends_in_its_time
+                a_lease_is_renewed_by_its_holder
+                a_lease_that_is_given_back_is_free
+                leases_do_not_mix
+                one_of_racing_holders_gets_the_lease
+                leases_hold_between_handles
             }
             limits {
                 an_event_has_a_largest_size

@@ -95,7 +95,10 @@ impl App {
         let rebuilder = self.0.rebuilders.get(projection);
         let rebuilder = rebuilder.ok_or_else(|| RebuildError::Unknown(projection.to_owned()))?;
         let reset = rebuilder.projection.reset().await;
-        reset.map_err(|error| RebuildError::from_any(projection, error))
+        let position = reset.map_err(|error| RebuildError::from_any(projection, error))?;
+        // Whoever waits for the projection from now on waits until it has come back.
+        rebuilder.status.send_modify(|status| status.position = position);
+        Ok(())
     }
 }
 

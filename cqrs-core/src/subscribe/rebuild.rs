@@ -23,8 +23,8 @@ pub(crate) trait Rebuildable: Send + Sync {
     /// where that was. Nothing has happened when it fails, or is dropped.
     async fn rebuild(&self, progress: ProgressReporter) -> Result<Position, BoxError>;
 
-    /// Replaces the read model by one that has seen no event.
-    async fn reset(&self) -> Result<(), BoxError>;
+    /// Replaces the read model by one that has seen no event, and tells where that begins.
+    async fn reset(&self) -> Result<Position, BoxError>;
 }
 
 #[async_trait]
@@ -60,17 +60,17 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> Rebuildable for Projection
         }
     }
 
-    async fn reset(&self) -> Result<(), BoxError> {
+    async fn reset(&self) -> Result<Position, BoxError> {
         let _only = self.rebuild.try_lock().map_err(|_| UnderWay)?;
         let shadow = self.shadow().await?;
-        shadow.checkpoint().await?;
+        let begin = shadow.checkpoint().await?;
         let _live = self.live.lock().await;
         match self.read_model.replace(P::NAME, &shadow.read_model, Position::new(u64::MAX)).await {
             Err(StepError::Fenced) => self.check_version().await?,
             replaced => replaced?,
         }
         self.disturbed.notify_one();
-        Ok(())
+        Ok(begin)
     }
 }
 

@@ -20,6 +20,7 @@ mod checkpoint;
 mod damage;
 mod instances;
 mod operators;
+mod leases;
 mod outcomes;
 mod snapshots;
 mod steps;
@@ -44,6 +45,7 @@ const PROOFS: &[&[proofs::Proof]] = &[
     snapshots::PROOFS,
     chain::PROOFS,
     operators::PROOFS,
+    leases::PROOFS,
 ];
 
 #[test]
