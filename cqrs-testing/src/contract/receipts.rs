@@ -45,7 +45,7 @@ pub async fn the_id_alone_makes_a_repetition<F: StoreFactory>(factory: &F) -> Ve
     Ok(())
 }
 
-/// A command that emitted no events leaves a receipt too.
+/// A command that emitted no events leaves a receipt too, also one that writes no stream.
 pub async fn a_command_without_events_is_remembered<F: StoreFactory>(factory: &F) -> Verdict {
     let store = factory.make().await;
     one(&store, append(&stream("b"), exact(0), events(3))).await??;
@@ -55,6 +55,10 @@ pub async fn a_command_without_events_is_remembered<F: StoreFactory>(factory: &F
     one(&store, append(&stream("a"), exact(0), events(1))).await??;
     let second = one(&store, remembered(append(&stream("a"), exact(0), events(1)), command)).await?;
     want_eq!(second, again(&first), "the answer to a repeated command that emitted nothing");
+    let command = super::build::command();
+    let first = one(&store, remembered(together(vec![]), command)).await??;
+    let second = one(&store, remembered(append(&stream("a"), exact(1), events(1)), command)).await?;
+    want_eq!(second, again(&first), "the answer to a repeated command that wrote no stream");
     want_eq!(log(&store).await?.len(), 4, "the events in the log");
     Ok(())
 }

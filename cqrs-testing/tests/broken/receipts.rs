@@ -15,6 +15,12 @@ changes_appends! {
             append.receipt = None;
         }
     }
+    /// Leaves a receipt only where a stream is written, with events or without.
+    ForgetsReceiptsWithoutStreams: append => {
+        if append.writes.is_empty() {
+            append.receipt = None;
+        }
+    }
     /// Leaves no receipts.
     RepeatsReceiptedAppends: append => { append.receipt = None; }
 }
@@ -213,6 +219,7 @@ proofs! {
         receipts::a_command_without_events_is_remembered,
         receipts::a_repetition_in_the_same_batch_changes_nothing,
         restart::receipts_survive_a_restart;
+    ForgetsReceiptsWithoutStreams: receipts::a_command_without_events_is_remembered;
     RepeatsReceiptedAppends:
         batch::an_append_falls_with_the_duplicate_that_it_rests_on,
         others::one_of_repetitions_racing_by_two_handles_takes_effect,
