@@ -18,6 +18,7 @@ mod appends;
 mod chain;
 mod checkpoint;
 mod damage;
+mod handlers;
 mod instances;
 mod outcomes;
 mod snapshots;
@@ -35,6 +36,7 @@ const PROOFS: &[&[proofs::Proof]] = &[
     reading::PROOFS,
     checkpoint::PROOFS,
     damage::PROOFS,
+    handlers::PROOFS,
     instances::PROOFS,
     steps::PROOFS,
     tasks::PROOFS,
