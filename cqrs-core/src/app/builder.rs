@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::{App, Inner};
 use crate::dispatch::Dispatcher;
-use crate::handler::{HandlerRunner, begin};
+use crate::handler::{Around, HandlerRunner, begin};
 use crate::process::{ErasedProcess, Outbox, ProcessOf, ProcessWorker};
 use crate::subscribe::{ProjectionWorker, Reporter, Runner};
 use crate::{
@@ -164,16 +164,14 @@ impl AppBuilder {
             kind: SubscriberKind::EventHandler,
             setup: Some(async move { Ok(begin(&*store, H::NAME, options).await?) }.boxed()),
             spawn: Box::new(move |around, reporter| {
-                let runner = HandlerRunner::new(
-                    handler,
-                    options,
-                    Arc::clone(&around.store),
-                    Arc::clone(&around.clock),
-                    Arc::clone(&around.ids),
-                    reporter,
-                    around.marks.clone(),
-                    around.stop.clone(),
-                );
+                let around = Around {
+                    store: Arc::clone(&around.store),
+                    clock: Arc::clone(&around.clock),
+                    ids: Arc::clone(&around.ids),
+                    marks: around.marks.clone(),
+                    stop: around.stop.clone(),
+                };
+                let runner = HandlerRunner::new(handler, options, around, reporter);
                 tokio::spawn(runner.run())
             }),
             process: None,
