@@ -1,5 +1,4 @@
 //! Each mail is sent once, whatever crashes.
-#![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 use cqrs_core::{App, AppBuilder, Consistency, EventPart, HandlerOptions, ParkedSet, ParkedState};
 use cqrs_memory::MemoryStore;
