@@ -50,3 +50,8 @@ struct DispatchingGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/testing.md")]
 struct TestingGuide;
+
+/// The guide to event handlers, whose programs are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/event-handlers.md")]
+struct EventHandlersGuide;

@@ -20,4 +20,4 @@ pub(crate) use begin::begin;
 pub use event_handler::EventHandler;
 pub use failure::{HandlerFailure, Policy};
 pub use options::HandlerOptions;
-pub(crate) use runner::HandlerRunner;
+pub(crate) use runner::{Around, HandlerRunner};

@@ -15,6 +15,7 @@ pub mod chain;
 pub mod checkpoint;
 pub mod damage;
 pub mod expected;
+pub mod handlers;
 pub mod instances;
 pub mod leases;
 pub mod limits;
@@ -219,6 +220,7 @@ macro_rules! rules {
                 restarts_neither_lose_nor_add
                 waits_work_after_a_restart
                 snapshots_survive_a_restart
+                handlers_survive_a_restart
             }
             snapshots {
                 a_stream_has_no_snapshot_at_first
@@ -314,6 +316,21 @@ macro_rules! rules {
                 a_dropped_task_is_in_nobodys_way
                 what_is_done_is_not_decided_about
                 a_dropped_task_leaves_its_chain_and_is_pruned
+            }
+            handlers {
+                a_handler_begins_with_nothing
+                a_step_replaces_the_checkpoint
+                a_step_of_another_revision_is_fenced
+                of_two_racing_handler_steps_one_is_fenced
+                handlers_do_not_mix
+                a_parked_event_is_read_back_as_written
+                parked_events_come_in_order_and_in_pages
+                parked_events_are_found_by_key
+                a_parked_event_is_replaced_by_attempts_alone
+                a_released_event_is_gone
+                a_retry_marks_what_was_given_up
+                a_drop_marks_the_set_and_stays
+                other_handles_see_parked_events
             }
             process_restart {
                 checkpoint_and_instances_survive_a_restart

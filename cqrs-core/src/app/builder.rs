@@ -12,7 +12,7 @@ use super::rebuild::Rebuilder;
 use super::registration::{Made, Registration, Surroundings};
 use super::{App, Inner};
 use crate::dispatch::Dispatcher;
-use crate::handler::{HandlerRunner, begin};
+use crate::handler::{Around, HandlerRunner, begin};
 use crate::process::{ErasedProcess, Outbox, ProcessWorker, mend_all};
 use crate::subscribe::{Halt, ProjectionWorker, Reporter};
 use crate::{
@@ -184,17 +184,14 @@ impl AppBuilder {
                     setup: Some(async move { Ok(begin(&*store, H::NAME, options).await?) }.boxed()),
                     rebuild: None,
                     spawn: Box::new(move |around, reporter| {
-                        let runner = HandlerRunner::new(
-                            handler,
-                            options,
-                            Arc::clone(&around.store),
-                            Arc::clone(&around.clock),
-                            Arc::clone(&around.ids),
-                            reporter,
-                            around.marks.clone(),
-                            around.stop.clone(),
-                        );
-                        tokio::spawn(runner.run())
+                        let around = Around {
+                            store: Arc::clone(&around.store),
+                            clock: Arc::clone(&around.clock),
+                            ids: Arc::clone(&around.ids),
+                            marks: around.marks.clone(),
+                            stop: around.stop.clone(),
+                        };
+                        tokio::spawn(HandlerRunner::new(handler, options, around, reporter).run())
                     }),
                 }
             }),

@@ -37,10 +37,19 @@ pub(crate) struct HandlerRunner<H> {
     counter: Arc<Counter<H>>,
     calls: Calls<H>,
     clock: Arc<dyn Clock>,
-    /// Changes when an operator of this process has marked parked events.
     marks: watch::Receiver<u64>,
-    /// Becomes true when the handler is to end.
     stop: watch::Receiver<bool>,
+}
+
+/// What a handler needs of the application around it.
+pub(crate) struct Around {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    /// Changes when an operator of this process has marked parked events.
+    pub(crate) marks: watch::Receiver<u64>,
+    /// Becomes true when the handler is to end.
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
 /// How a life of a runner ends.
@@ -83,16 +92,8 @@ struct Work<H: EventHandler> {
 }
 
 impl<H: EventHandler> HandlerRunner<H> {
-    pub(crate) fn new(
-        handler: H,
-        options: HandlerOptions,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        ids: Arc<dyn IdSource>,
-        reporter: Reporter,
-        marks: watch::Receiver<u64>,
-        stop: watch::Receiver<bool>,
-    ) -> Self {
+    pub(crate) fn new(handler: H, options: HandlerOptions, around: Around, reporter: Reporter) -> Self {
+        let Around { store, clock, ids, marks, stop } = around;
         let options = HandlerOptions {
             partitions: options.partitions.max(1),
             concurrency: options.concurrency.max(1),

@@ -61,7 +61,10 @@ async fn no_more_events_than_allowed_are_handled_at_a_time() {
     let waiting = Arc::clone(&gate);
     let probe = Probe::new(move |_| {
         let gate = Arc::clone(&waiting);
-        async move { Ok(gate.acquire().await?.forget()) }
+        async move {
+            gate.acquire().await?.forget();
+            Ok(())
+        }
     });
     let mut options = HandlerOptions::default();
     options.concurrency = 3;
@@ -174,7 +177,10 @@ async fn a_shutdown_finishes_what_is_under_way_and_the_next_start_goes_on() {
     let waiting = Arc::clone(&gate);
     let probe = Probe::new(move |_| {
         let gate = Arc::clone(&waiting);
-        async move { Ok(gate.acquire().await?.forget()) }
+        async move {
+            gate.acquire().await?.forget();
+            Ok(())
+        }
     });
     let app = App::builder(store.clone()).event_handler(probe.clone()).start().await.unwrap();
     probe.until_begun(1).await;

@@ -3,7 +3,9 @@
 use std::pin::pin;
 
 use cqrs_core::{
-    Appended, EventFilter, EventStore, ExpectedVersion, Position, SnapshotStore, StreamRead, Version,
+    Appended, EventFilter, EventId, EventPart, EventStore, ExpectedVersion, HandlerCheckpoint, HandlerStep,
+    HandlerStore, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, ParkedState, Position, SnapshotStore,
+    StreamRead, Timestamp, Version,
 };
 use futures::poll;
 
@@ -133,5 +135,37 @@ pub async fn snapshots_survive_a_restart<F: StoreFactory>(factory: &F) -> Verdic
     want_eq!(store.snapshot(&stream).await?, Some(saved.clone()), "the snapshot after a restart");
     want!(!store.save_snapshot(snapshot(&stream, 3, 2)).await?, "an older snapshot must not be kept");
     want_eq!(store.snapshot(&stream).await?, Some(saved), "the snapshot after an older one came");
+    Ok(())
+}
+
+/// What an event handler knows, what it holds back and what an operator wants are after a restart what they were before
+/// it, and the fence holds.
+pub async fn handlers_survive_a_restart<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    let checkpoint = HandlerCheckpoint {
+        revision: 1,
+        read_to: Position::new(9),
+        watermarks: vec![Position::new(7), Position::new(9)],
+    };
+    let event = |position, state| ParkedEvent {
+        part: Position::new(position).into(),
+        event: EventId::new(uuid::Uuid::now_v7()),
+        key: "a".into(),
+        attempts: 1,
+        last_error: Some("down".into()),
+        at: Timestamp::from_micros(1),
+        state,
+    };
+    let parked = vec![event(3, ParkedState::Parked), event(4, ParkedState::Waiting)];
+    let step =
+        HandlerStep { handler: "mailer".into(), checkpoint: checkpoint.clone(), parked, released: vec![] };
+    store.commit_handler(step.clone()).await?;
+    store.mark_parked("mailer", &ParkedSet::All, ParkedMark::Retry).await?;
+    let before = store.parked_events("mailer", &ParkedQuery::All, EventPart::ZERO, 9).await?;
+    let store = factory.reopen(store).await;
+    want_eq!(store.handler_checkpoint("mailer").await?, checkpoint, "the checkpoint after a restart");
+    let after = store.parked_events("mailer", &ParkedQuery::All, EventPart::ZERO, 9).await?;
+    want_eq!(after, before, "the parked events after a restart");
+    super::build_step::fenced(store.commit_handler(step).await, "a step to revision 1 after a restart")?;
     Ok(())
 }

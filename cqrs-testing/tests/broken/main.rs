@@ -18,9 +18,10 @@ mod appends;
 mod chain;
 mod checkpoint;
 mod damage;
+mod handlers;
 mod instances;
-mod operators;
 mod leases;
+mod operators;
 mod outcomes;
 mod snapshots;
 mod steps;
@@ -37,6 +38,7 @@ const PROOFS: &[&[proofs::Proof]] = &[
     reading::PROOFS,
     checkpoint::PROOFS,
     damage::PROOFS,
+    handlers::PROOFS,
     instances::PROOFS,
     steps::PROOFS,
     tasks::PROOFS,

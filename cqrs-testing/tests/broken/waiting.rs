@@ -250,6 +250,7 @@ proofs! {
         process_restart::the_outbox_survives_a_restart,
         restart::events_survive_a_restart,
         restart::expected_versions_hold_over_a_restart,
+        restart::handlers_survive_a_restart,
         restart::receipts_survive_a_restart,
         restart::restarts_neither_lose_nor_add,
         restart::snapshots_survive_a_restart,
@@ -260,6 +261,7 @@ proofs! {
         process_restart::the_outbox_survives_a_restart,
         restart::events_survive_a_restart,
         restart::expected_versions_hold_over_a_restart,
+        restart::handlers_survive_a_restart,
         restart::receipts_survive_a_restart,
         restart::restarts_neither_lose_nor_add,
         restart::snapshots_survive_a_restart,
@@ -268,6 +270,7 @@ proofs! {
     KeepsOnlyEventsAtARestart:
         process_restart::checkpoint_and_instances_survive_a_restart,
         process_restart::the_outbox_survives_a_restart,
+        restart::handlers_survive_a_restart,
         restart::receipts_survive_a_restart,
         restart::snapshots_survive_a_restart;
     RepeatsTheLastEventAtARestart:
@@ -275,6 +278,7 @@ proofs! {
         process_restart::the_outbox_survives_a_restart,
         restart::events_survive_a_restart,
         restart::expected_versions_hold_over_a_restart,
+        restart::handlers_survive_a_restart,
         restart::receipts_survive_a_restart,
         restart::restarts_neither_lose_nor_add,
         restart::snapshots_survive_a_restart,
