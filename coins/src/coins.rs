@@ -3,13 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cqrs_core::{App, Consistency, DispatchError, Dispatched, Router, StartError, StoreError};
+use cqrs_core::{
+    App, Consistency, DispatchError, Dispatched, Projection, Router, StartError, StoreError,
+    SubscriberState, Version,
+};
 use cqrs_sqlite::SqliteStore;
+use futures::stream::{self, Stream};
 
 use crate::query::Queries;
 use crate::{
-    AccountBalance, AccountBalances, AccountId, Amount, MineCoin, MineCoinError, ReceiveCoins, SendCoins,
-    SendCoinsError, SendCoinsProcess, TransferId,
+    AccountBalance, AccountBalances, AccountId, AccountStatements, Amount, MineCoin, MineCoinError,
+    ReceiveCoins, SendCoins, SendCoinsError, SendCoinsProcess, StatementLine, TransferId, TransferQuery,
+    TransferStatus, Transfers,
 };
 
 /// How long a command may take, with all that follows from it, before its caller is told that it is under
@@ -93,7 +98,9 @@ impl Coins {
         let queries = Queries::on(read_model.reader());
         let app = App::builder(store)
             .router(Router::new().route::<MineCoin>().route::<SendCoins>().route::<ReceiveCoins>())
-            .projection(AccountBalances, read_model)
+            .projection(AccountBalances, read_model.clone())
+            .projection(Transfers, read_model.clone())
+            .projection(AccountStatements, read_model)
             .process_manager::<SendCoinsProcess>()
             .start()
             .await
@@ -172,6 +179,72 @@ impl Coins {
     /// When the database cannot be read.
     pub async fn accounts(&self, top: u64) -> Result<Vec<AccountBalance>, StoreError> {
         self.queries.top(top).await
+    }
+
+    /// An account's history with its balance at every step, the newest line first: at most `limit` lines, before a
+    /// version when one is given.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn statement(
+        &self,
+        account: &AccountId,
+        before: Option<Version>,
+        limit: u64,
+    ) -> Result<Vec<StatementLine>, StoreError> {
+        self.queries.statement(account, before, limit).await
+    }
+
+    /// Transfers, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn transfers(
+        &self,
+        query: &TransferQuery,
+        limit: u64,
+    ) -> Result<Vec<TransferStatus>, StoreError> {
+        self.queries.transfers(query, limit).await
+    }
+
+    /// Transfers as [`Coins::transfers`] tells them, again whenever that answer changes, whoever changes it, until the
+    /// application ends. The stream ends after its first error.
+    pub fn watch_transfers(
+        &self,
+        query: TransferQuery,
+        limit: u64,
+    ) -> impl Stream<Item = Result<Vec<TransferStatus>, StoreError>> + Send + use<> {
+        let (queries, status) = (self.queries.clone(), self.app.watch_status(Transfers::NAME));
+        stream::try_unfold((status, None), move |(status, told)| {
+            let (queries, query) = (queries.clone(), query.clone());
+            async move {
+                let Some(mut status) = status else { return Ok(None) };
+                loop {
+                    // What changes while the table is read is seen in the next round.
+                    if status.borrow_and_update().state == SubscriberState::Stopped {
+                        return Ok(None);
+                    }
+                    let found = queries.transfers(&query, limit).await?;
+                    if told.as_ref() != Some(&found) {
+                        return Ok(Some((found.clone(), (Some(status), Some(found)))));
+                    }
+                    if status.changed().await.is_err() {
+                        return Ok(None);
+                    }
+                }
+            }
+        })
+    }
+
+    /// The transfers with an id: one, or none, unless several senders have used the same id.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn transfer(&self, id: TransferId) -> Result<Vec<TransferStatus>, StoreError> {
+        self.queries.transfer(id).await
     }
 
     /// Waits until all that has happened so far, whoever did it, is finished: coins under way have

@@ -2,7 +2,8 @@
 //!
 //! It is the reference application of `cqrs-core`. An [`Account`] decides [`MineCoin`], [`SendCoins`] and
 //! [`ReceiveCoins`]; the process manager [`SendCoinsProcess`] carries a transfer from one account to the
-//! other; the projection [`AccountBalances`] answers queries. [`Coins`] is all of it behind one face.
+//! other; the projections [`AccountBalances`], [`Transfers`] and [`AccountStatements`] answer queries. [`Coins`] is all
+//! of it behind one face.
 
 mod account;
 mod account_id;
@@ -18,7 +19,9 @@ mod process;
 mod proof;
 mod query;
 mod search;
+mod statements;
 mod transfer_id;
+mod transfers;
 
 pub use account::Account;
 pub use account_id::{AccountId, InvalidAccountId, MAX_ACCOUNT_ID_CHARS};
@@ -32,9 +35,11 @@ pub use history::{AccountEvents, RecordedAccountEvent};
 pub use mining::{MinedCoins, MiningError};
 pub use process::SendCoinsProcess;
 pub use proof::Proof;
-pub use query::AccountBalance;
+pub use query::{AccountBalance, StatementEntry, StatementLine, TransferQuery, TransferStatus};
 pub use search::Search;
+pub use statements::AccountStatements;
 pub use transfer_id::TransferId;
+pub use transfers::Transfers;
 
 /// The guide to dispatching, whose programs are compiled and run with the tests.
 #[cfg(doctest)]

@@ -1,4 +1,8 @@
-//! Questions about accounts, answered by the table of [`AccountBalances`](crate::AccountBalances).
+//! Questions about accounts, answered by the table of [`AccountBalances`](crate::AccountBalances), and about what is
+//! in the other tables.
+
+mod statement;
+mod transfer;
 
 use cqrs_core::StoreError;
 use serde::Serialize;
@@ -6,6 +10,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
 use crate::AccountId;
+
+pub use statement::{StatementEntry, StatementLine};
+pub use transfer::{TransferQuery, TransferStatus};
 
 /// What an account has, as of the last event that the projection has worked on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,8 +44,8 @@ impl Queries {
 
     /// The richest accounts, at most `limit`.
     pub(crate) async fn top(&self, limit: u64) -> Result<Vec<AccountBalance>, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = sqlx::query(include_str!("query/top.sql")).bind(limit).fetch_all(&self.pool).await;
+        let rows =
+            sqlx::query(include_str!("query/top.sql")).bind(clamp(limit)).fetch_all(&self.pool).await;
         rows.map_err(failed)?.iter().map(read).collect()
     }
 
@@ -48,6 +55,11 @@ impl Queries {
         let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(&self.pool).await.map_err(failed)?;
         row.as_ref().map(read).transpose()
     }
+}
+
+/// A number as SQLite has it: its integers end at 2⁶³ − 1, and nothing is counted beyond.
+fn clamp(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn failed(error: sqlx::Error) -> StoreError {

@@ -61,6 +61,37 @@ fn accounts_are_listed_the_richest_first() {
 }
 
 #[test]
+fn a_statement_has_a_line_for_each_event() {
+    let place = Place::new();
+    place.answer(&["mine", "me", "--count", "2"]);
+    place.answer(&["send", "me", "you", "2"]);
+    let statement = place.json(&["statement", "me"]);
+    assert_eq!(statement[0]["entry"], "sent");
+    assert_eq!((&statement[0]["change"], &statement[0]["balance"]), (&json!(-2), &json!(0)));
+    assert_eq!(statement[2]["nonce"], 190);
+    assert_eq!(place.json(&["statement", "me", "--top", "1"]).as_array().unwrap().len(), 1);
+    let table = place.answer(&["statement", "me"]);
+    assert!(table.contains("mined with nonce 443") && table.contains("sent to you"), "{table}");
+    assert_eq!(place.answer(&["statement", "nobody"]), "nothing has happened to nobody yet\n");
+}
+
+#[test]
+fn transfers_are_listed_the_newest_first() {
+    let place = Place::new();
+    place.answer(&["mine", "me", "--count", "2"]);
+    assert_eq!(place.answer(&["transfers"]), "no transfers\n");
+    place.answer(&["send", "me", "you", "1"]);
+    place.answer(&["send", "me", "them", "1"]);
+    let transfers = place.json(&["transfers"]);
+    assert_eq!((&transfers[0]["to"], &transfers[1]["to"]), (&json!("them"), &json!("you")));
+    assert!(transfers[0]["arrived_at"].is_string());
+    assert_eq!(place.json(&["transfers", "you"]).as_array().unwrap().len(), 1);
+    assert_eq!(place.json(&["transfers", "--under-way"]), json!([]));
+    let table = place.answer(&["transfers", "--top", "1"]);
+    assert!(table.contains("them") && !table.contains("you"), "{table}");
+}
+
+#[test]
 fn nobody_is_null() {
     let place = Place::new();
     // A refused command makes the database, and nothing in it.

@@ -150,7 +150,7 @@ async fn check(path: &Path, acknowledged: &HashSet<String>) -> usize {
     let store = SqliteStore::open(path).await.unwrap();
     let left = Ledger::of(&log(&store).await);
     left.check(acknowledged);
-    assert_read_model(&store, &log(&store).await).await;
+    assert_read_models(&store, &log(&store).await).await;
     store.close().await;
 
     let coins = Coins::open(path).await.unwrap();
@@ -162,7 +162,7 @@ async fn check(path: &Path, acknowledged: &HashSet<String>) -> usize {
     let finished = Ledger::of(&events);
     finished.check(acknowledged);
     assert!(finished.under_way.is_empty(), "left under way: {:?}", finished.under_way);
-    let at = assert_read_model(&store, &events).await;
+    let at = assert_read_models(&store, &events).await;
     assert_eq!(at, events.last().map_or(Position::ZERO, |event| event.position));
     store.close().await;
     left.under_way.len()
@@ -238,28 +238,73 @@ impl Ledger {
     }
 }
 
-/// The read model is the fold of the log up to its checkpoint. Returns the checkpoint.
-async fn assert_read_model(store: &SqliteStore, events: &[RecordedEvent<AccountEvent>]) -> Position {
-    let mut reader = store.read_model().reader().acquire().await.unwrap();
-    let tables: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'coins_accounts'")
-            .fetch_one(&mut *reader)
-            .await
-            .unwrap();
-    if tables == 0 {
-        return Position::ZERO;
-    }
-    let at: Option<i64> =
-        sqlx::query_scalar("SELECT position FROM projections WHERE name = 'account-balances'")
-            .fetch_optional(&mut *reader)
-            .await
-            .unwrap();
-    let at = at.unwrap_or(0);
-    let found: Vec<(String, i64)> = sqlx::query_as("SELECT account_id, balance FROM coins_accounts")
-        .fetch_all(&mut *reader)
+/// Each read model is the fold of the log up to its checkpoint. Returns the lowest checkpoint.
+async fn assert_read_models(store: &SqliteStore, events: &[RecordedEvent<AccountEvent>]) -> Position {
+    let (at, found) =
+        read_model(store, "account-balances", "SELECT account_id, balance FROM coins_accounts").await;
+    let found: BTreeMap<String, i64> = found.into_iter().collect();
+    assert_eq!(found, Ledger::of(&events[..at]).balances, "balances at {at}");
+    let mut lowest = at;
+
+    let sql = "SELECT account_id, version, balance FROM coins_statements ORDER BY position";
+    let (at, found) = read_model::<(String, i64, i64)>(store, "account-statements", sql).await;
+    assert_eq!(found, statements(&events[..at]), "statements at {at}");
+    lowest = lowest.min(at);
+
+    let sql =
+        "SELECT transfer_id, sender, amount, arrived_at IS NOT NULL FROM coins_transfers ORDER BY position";
+    let (at, found) = read_model::<(String, String, i64, bool)>(store, "transfers", sql).await;
+    assert_eq!(found, transfers(&events[..at]), "transfers at {at}");
+    Position::new(lowest.min(at) as u64)
+}
+
+/// How far a projection is, and what its table has. Both are empty before its first setup.
+async fn read_model<T>(store: &SqliteStore, projection: &str, table: &'static str) -> (usize, Vec<T>)
+where
+    T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin,
+{
+    let pool = store.read_model().reader().clone();
+    let at: Option<i64> = sqlx::query_scalar("SELECT position FROM projections WHERE name = ?")
+        .bind(projection)
+        .fetch_optional(&pool)
         .await
         .unwrap();
-    let fold = Ledger::of(&events[..at as usize]);
-    assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), fold.balances, "at {at}");
-    Position::new(at as u64)
+    match at {
+        Some(at) => (at as usize, sqlx::query_as(table).fetch_all(&pool).await.unwrap()),
+        None => (0, Vec::new()),
+    }
+}
+
+fn statements(events: &[RecordedEvent<AccountEvent>]) -> Vec<(String, i64, i64)> {
+    let mut ledger = Ledger::default();
+    let line = |event: &RecordedEvent<AccountEvent>| {
+        ledger.take(&event.data);
+        let account = event.data.account_id().to_string();
+        let balance = ledger.balances[&account];
+        (account, event.version.as_u64() as i64, balance)
+    };
+    events.iter().map(line).collect()
+}
+
+fn transfers(events: &[RecordedEvent<AccountEvent>]) -> Vec<(String, String, i64, bool)> {
+    let mut transfers = Vec::new();
+    for event in events {
+        match &event.data {
+            AccountEvent::CoinMined { .. } => {}
+            AccountEvent::CoinsSent { account_id, amount, transfer_id, .. } => {
+                transfers.push((
+                    transfer_id.to_string(),
+                    account_id.to_string(),
+                    amount.as_u64() as i64,
+                    false,
+                ));
+            }
+            AccountEvent::CoinsReceived { transfer_id, .. } => {
+                let id = transfer_id.to_string();
+                let transfer = transfers.iter_mut().find(|transfer| transfer.0 == id);
+                transfer.expect("what arrives was sent").3 = true;
+            }
+        }
+    }
+    transfers
 }

@@ -5,7 +5,10 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use coins::{AccountEvent, AccountId, Amount, Coins, MinedCoins, MiningError, OpenError, Search};
+use coins::{
+    AccountEvent, AccountId, Amount, Coins, MinedCoins, MiningError, OpenError, Search, StatementEntry,
+    StatementLine, TransferQuery,
+};
 use cqrs_core::{Consistency, Position, Version};
 use futures::StreamExt;
 use tempfile::TempDir;
@@ -221,4 +224,83 @@ async fn a_database_that_must_exist_is_not_made() {
     let error = Coins::open_existing(place.path()).await.unwrap_err();
     assert!(matches!(error, OpenError::Missing(path) if path == place.path()));
     assert!(!place.path().exists());
+}
+
+#[tokio::test]
+async fn a_statement_has_the_balance_at_every_step() {
+    let place = Place::new();
+    let coins = place.open().await;
+    let (me, you) = (id("me"), id("you"));
+    for nonce in [190, 443] {
+        coins.mine_coin(&me, nonce).await.unwrap();
+    }
+    let transfer_id = coins.send_coins(&me, &you, amount(2)).await.unwrap().transfer_id;
+    let told = |lines: Vec<StatementLine>| {
+        lines
+            .into_iter()
+            .map(|line| (line.version.as_u64(), line.entry, line.change, line.balance))
+            .collect::<Vec<_>>()
+    };
+    let lines = told(coins.statement(&me, None, 10).await.unwrap());
+    let (sent, mined) =
+        (StatementEntry::Sent { to: you.clone(), transfer_id }, |nonce| StatementEntry::Mined { nonce });
+    assert_eq!(lines, [(3, sent, -2, 0), (2, mined(443), 1, 2), (1, mined(190), 1, 1)]);
+    let older = told(coins.statement(&me, Some(Version::new(3)), 1).await.unwrap());
+    assert_eq!(older, [(2, mined(443), 1, 2)]);
+    let received = StatementEntry::Received { from: me, transfer_id };
+    assert_eq!(told(coins.statement(&you, None, 10).await.unwrap()), [(1, received, 2, 2)]);
+    assert_eq!(coins.statement(&id("nobody"), None, 10).await.unwrap(), []);
+    coins.close().await;
+}
+
+#[tokio::test]
+async fn transfers_are_found_by_account_page_and_state() {
+    let place = Place::new();
+    let coins = place.open().await;
+    let (me, you, them) = (id("me"), id("you"), id("them"));
+    for nonce in [190, 443, 486] {
+        coins.mine_coin(&me, nonce).await.unwrap();
+    }
+    let mut ids = Vec::new();
+    for (from, to) in [(&me, &you), (&me, &them), (&you, &me), (&me, &me)] {
+        ids.push(coins.send_coins(from, to, amount(1)).await.unwrap().transfer_id);
+    }
+    let found = async |query: &TransferQuery, limit| {
+        let found = coins.transfers(query, limit).await.unwrap();
+        found
+            .iter()
+            .map(|transfer| ids.iter().position(|id| *id == transfer.transfer_id).unwrap())
+            .collect::<Vec<_>>()
+    };
+    let all = TransferQuery::default();
+    assert_eq!(found(&all, 10).await, [3, 2, 1, 0]);
+    assert_eq!(found(&TransferQuery { account: Some(you), ..all.clone() }, 10).await, [2, 0]);
+    assert_eq!(found(&TransferQuery { account: Some(me), ..all.clone() }, 10).await, [3, 2, 1, 0]);
+    assert!(found(&TransferQuery { under_way: true, ..all.clone() }, 10).await.is_empty());
+    let first = coins.transfers(&all, 2).await.unwrap();
+    let before = first.last().map(|last| last.position);
+    assert_eq!(found(&TransferQuery { before, ..all }, 10).await, [1, 0]);
+    let one = coins.transfer(ids[1]).await.unwrap();
+    assert_eq!((one.len(), &one[0].to, one[0].amount), (1, &them, amount(1)));
+    assert!(one[0].duration().is_some());
+    coins.close().await;
+}
+
+#[tokio::test]
+async fn who_watches_transfers_sees_what_another_opener_sends() {
+    let place = Place::new();
+    let (coins, other) = (place.open().await, place.open().await);
+    let mut lists = Box::pin(coins.watch_transfers(TransferQuery::default(), 10));
+    assert_eq!(lists.next().await.unwrap().unwrap(), []);
+    other.mine_coin(&id("me"), 190).await.unwrap();
+    other.send_coins(&id("me"), &id("you"), amount(1)).await.unwrap();
+    loop {
+        let list = lists.next().await.unwrap().unwrap();
+        if list[0].arrived_at.is_some() {
+            break;
+        }
+    }
+    other.close().await;
+    coins.close().await;
+    assert!(lists.next().await.is_none());
 }

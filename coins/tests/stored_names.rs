@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use coins::{
-    Account, AccountBalances, AccountEvent, AccountId, Amount, MineCoin, ReceiveCoins, SendCoins,
-    SendCoinsProcess, TransferId,
+    Account, AccountBalances, AccountEvent, AccountId, AccountStatements, Amount, MineCoin, ReceiveCoins,
+    SendCoins, SendCoinsProcess, TransferId, Transfers,
 };
 use cqrs_core::{Aggregate, Json, Projection, decode};
 use cqrs_testing::PersistedShapes;
@@ -43,6 +43,8 @@ fn what_is_stored_keeps_its_shape() {
         .command(&ReceiveCoins { account_id: me.clone(), from: you, amount, transfer_id })
         .process(&SendCoinsProcess::default())
         .name("projection", AccountBalances::NAME)
+        .name("projection of transfers", Transfers::NAME)
+        .name("projection of statements", AccountStatements::NAME)
         .name("stream of me", Account::stream(&me).unwrap().as_str())
         .check();
 }

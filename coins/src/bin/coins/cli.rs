@@ -25,6 +25,8 @@ Examples:
   coins send me you 3            send three coins; returns when they have arrived
   coins accounts                 who has what
   coins events me                all that happened to one account
+  coins statement me             the same, with the balance at every step
+  coins transfers --watch        what is sent and what arrives
   coins --json events --follow   all that happens, one JSON document a line
 
 Exit status:
@@ -130,6 +132,38 @@ pub(crate) enum Command {
     Account {
         /// Which account
         account: String,
+    },
+
+    /// Show an account's history with its balance at every step, the newest first
+    #[command(after_help = "Examples:\n  coins statement me\n  coins statement me --top 100")]
+    Statement {
+        /// Which account
+        account: String,
+
+        /// How many lines at most
+        #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, default_value = "20")]
+        top: NonZeroU64,
+    },
+
+    /// List transfers with what became of them, the newest first
+    #[command(
+        after_help = "Examples:\n  coins transfers              all transfers\n  coins transfers me           from or to one account\n  coins transfers --under-way  what has not arrived\n  coins transfers --watch      again whenever something changes, until Ctrl-C"
+    )]
+    Transfers {
+        /// Only this account's transfers
+        account: Option<String>,
+
+        /// Only transfers that have not arrived
+        #[arg(long)]
+        under_way: bool,
+
+        /// How many transfers at most
+        #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, default_value = "20")]
+        top: NonZeroU64,
+
+        /// Do not end: show the list anew whenever it changes, whoever changes it
+        #[arg(long)]
+        watch: bool,
     },
 
     /// List what happened, old to new

@@ -6,8 +6,10 @@ mod demo;
 mod events;
 mod mine;
 mod send;
+mod statement;
+mod transfers;
 
-use coins::{Coins, OpenError};
+use coins::{Coins, OpenError, TransferQuery};
 use cqrs_core::Consistency;
 
 use crate::cli::{Cli, Command};
@@ -44,6 +46,22 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             let account = account.parse()?;
             on(Coins::open_existing(db), output, async |coins| accounts::one(coins, &account, output).await)
                 .await
+        }
+        Command::Statement { account, top } => {
+            let account = account.parse()?;
+            on(Coins::open_existing(db), output, async |coins| {
+                statement::run(coins, &account, top, output).await
+            })
+            .await
+        }
+        Command::Transfers { account, under_way, top, watch } => {
+            let account = account.map(|account| account.parse()).transpose()?;
+            let query = TransferQuery { account, under_way, before: None };
+            on(Coins::open_existing(db), output, async |coins| match watch {
+                true => transfers::watch(coins, query, top, output).await,
+                false => transfers::list(coins, &query, top, output).await,
+            })
+            .await
         }
         Command::Events { account, follow } => {
             let account = account.map(|account| account.parse()).transpose()?;

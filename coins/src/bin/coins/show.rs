@@ -1,6 +1,9 @@
 //! Accounts and events, in words and in JSON.
 
-use coins::{AccountBalance, AccountEvent, RecordedAccountEvent, TransferId};
+use coins::{
+    AccountBalance, AccountEvent, RecordedAccountEvent, StatementEntry, StatementLine, TransferId,
+    TransferStatus,
+};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use cqrs_core::{CodecError, Json, Metadata, Position, StreamId, Timestamp, Version, encode};
@@ -36,10 +39,8 @@ impl<'a> EventLine<'a> {
 /// An event in one line: position, time, account and version, and what happened.
 pub(crate) fn event(event: &RecordedAccountEvent) -> String {
     let account = format!("{}@{}", event.data.account_id(), event.version);
-    // To the second: who wants the microseconds takes JSON.
-    let time = event.recorded_at.to_string();
-    let (date, clock) = (time.get(..10).unwrap_or(&time), time.get(11..19).unwrap_or_default());
-    format!("{:>6}  {date} {clock}  {account:<12}  {}", event.position, happened(&event.data))
+    let time = second(event.recorded_at);
+    format!("{:>6}  {time}  {account:<12}  {}", event.position, happened(&event.data))
 }
 
 /// What happened, in words.
@@ -65,19 +66,76 @@ pub(crate) fn accounts(accounts: &[AccountBalance]) -> String {
     if accounts.is_empty() {
         return nobody();
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["account", "balance", "mined", "sent", "received", "last nonce"]);
+    let mut table = table(["account", "balance", "mined", "sent", "received", "last nonce"]);
     for account in accounts {
         let AccountBalance { account_id, balance, mined, sent, received, last_nonce } = account;
         let last_nonce = last_nonce.map_or_else(|| "-".to_owned(), |nonce| nonce.to_string());
         let numbers = [balance, mined, sent, received].map(ToString::to_string);
         table.add_row([account_id.to_string()].into_iter().chain(numbers).chain([last_nonce]));
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    right(&mut table, &[1, 2, 3, 4, 5]);
     table.to_string()
+}
+
+/// A statement as a table.
+pub(crate) fn statement(lines: &[StatementLine]) -> String {
+    let mut table = table(["version", "when", "what", "change", "balance"]);
+    for line in lines {
+        let what = match &line.entry {
+            StatementEntry::Mined { nonce } => format!("mined with nonce {nonce}"),
+            StatementEntry::Sent { to, transfer_id } => {
+                format!("sent to {to}, transfer {}", short(*transfer_id))
+            }
+            StatementEntry::Received { from, transfer_id } => {
+                format!("received from {from}, transfer {}", short(*transfer_id))
+            }
+            other => format!("{other:?}"),
+        };
+        let StatementLine { version, at, change, balance, .. } = line;
+        table.add_row([version.to_string(), second(*at), what, format!("{change:+}"), balance.to_string()]);
+    }
+    right(&mut table, &[0, 3, 4]);
+    table.to_string()
+}
+
+/// Transfers as a table.
+pub(crate) fn transfers(transfers: &[TransferStatus]) -> String {
+    if transfers.is_empty() {
+        return "no transfers".to_owned();
+    }
+    let mut table = table(["transfer", "sent", "from", "to", "coins", "arrived after"]);
+    for transfer in transfers {
+        let arrived =
+            transfer.duration().map_or_else(|| "under way".to_owned(), |after| format!("{after:.1?}"));
+        let TransferStatus { transfer_id, from, to, amount, sent_at, .. } = transfer;
+        let ends = [from.to_string(), to.to_string(), amount.to_string(), arrived];
+        table.add_row([short(*transfer_id), second(*sent_at)].into_iter().chain(ends));
+    }
+    right(&mut table, &[4, 5]);
+    table.to_string()
+}
+
+fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    table
+}
+
+/// Puts columns of numbers to the right.
+fn right(table: &mut Table, columns: &[usize]) {
+    for (index, column) in table.column_iter_mut().enumerate() {
+        if columns.contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// A time to the second: who wants the microseconds takes JSON.
+fn second(time: Timestamp) -> String {
+    let time = time.to_string();
+    let (date, clock) = (time.get(..10).unwrap_or(&time), time.get(11..19).unwrap_or_default());
+    format!("{date} {clock}")
 }
 
 /// What to say when there are no accounts.
