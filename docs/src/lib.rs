@@ -16,6 +16,8 @@ guides! {
     Commands "commands.md"
     Consistency "consistency.md"
     Events "events.md"
+    FromCommanded "from-commanded.md"
+    FromCqrsEs "from-cqrs-es.md"
     Idempotency "idempotency.md"
     Operations "operations.md"
     Stores "stores.md"
