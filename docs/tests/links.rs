@@ -35,7 +35,9 @@ fn parse(text: &str) -> Parser<'_> {
 /// Where the links and pictures of a document lead.
 fn links(text: &str) -> Vec<String> {
     let target = |event| match event {
-        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => Some(dest_url.to_string()),
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+            Some(dest_url.to_string())
+        }
         _ => None,
     };
     parse(text).filter_map(target).collect()
@@ -100,7 +102,9 @@ fn every_link_leads_somewhere() {
             followed += 1;
             let document = document.strip_prefix(repository()).unwrap();
             let absolute = repository().join(document);
-            wrong.extend(broken(&absolute, &text, &link).map(|why| format!("{}: {why}", document.display())));
+            wrong.extend(
+                broken(&absolute, &text, &link).map(|why| format!("{}: {why}", document.display())),
+            );
         }
     }
     assert!(found.len() > 10 && followed > 50, "only {followed} links in {} documents", found.len());
@@ -123,8 +127,11 @@ fn every_document_can_be_found_from_the_table_of_contents() {
 
 #[test]
 fn a_link_that_leads_nowhere_is_found() {
-    let (document, text) = (repository().join("docs/README.md"), "# One `two`, three\n\n## Again\n\n## Again\n");
-    for good in ["#one-two-three", "#again", "#again-1", "concepts.md", "../README.md", "https://example.org/x"] {
+    let (document, text) =
+        (repository().join("docs/README.md"), "# One `two`, three\n\n## Again\n\n## Again\n");
+    for good in
+        ["#one-two-three", "#again", "#again-1", "concepts.md", "../README.md", "https://example.org/x"]
+    {
         assert_eq!(broken(&document, text, good), None);
     }
     for bad in ["#four", "#again-2", "missing.md", "concepts.md#nothing", "../docs/nothing"] {

@@ -54,16 +54,15 @@ impl Walk {
         Self(steps)
     }
 
-    /// Does it all.
-    pub(crate) fn go(self) {
-        let folder = empty_folder();
-        let mut here = folder.clone();
+    /// Does it all, beginning in a folder.
+    pub(crate) fn go(self, folder: &Path) {
+        let mut here = folder.to_owned();
         for step in self.0 {
             match step {
                 Step::Write { path, text } => write(&here, &path, &text),
                 Step::Run { script, prints } => {
                     let began = Instant::now();
-                    let printed = run(&folder, &mut here, &script);
+                    let printed = run(folder, &mut here, &script);
                     println!("{:>4} s  {}", began.elapsed().as_secs(), script.trim_end());
                     if let Some(prints) = prints {
                         assert_eq!(printed, prints, "what is printed by: {script}");
@@ -96,9 +95,9 @@ fn blocks(document: &str) -> Vec<(String, String)> {
 }
 
 /// A folder with nothing but the clone in it. It has the same name each time, so that what was compiled is used again.
-fn empty_folder() -> PathBuf {
+pub(crate) fn empty_folder() -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    (DOCS, std::thread::current().name()).hash(&mut hasher);
+    DOCS.hash(&mut hasher);
     let folder = std::env::temp_dir().join(format!("walk-{:016x}", hasher.finish()));
     if folder.exists() {
         fs::remove_dir_all(&folder).unwrap();
@@ -112,15 +111,19 @@ fn write(here: &Path, path: &str, text: &str) {
     let path = here.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, text).unwrap();
-    if path.ends_with("Cargo.toml") {
-        // The versions that the workspace is tested with, and no network.
-        let lock = Path::new(DOCS).parent().unwrap().join("Cargo.lock");
-        fs::copy(lock, path.with_file_name("Cargo.lock")).unwrap();
+}
+
+/// Gives a new package the versions that the workspace is tested with, so that no network is needed.
+fn lock_versions(here: &Path) {
+    let lock = here.join("Cargo.lock");
+    if here.join("Cargo.toml").exists() && !lock.exists() {
+        fs::copy(Path::new(DOCS).parent().unwrap().join("Cargo.lock"), lock).unwrap();
     }
 }
 
 /// Runs a script where the one before has ended, and answers with what it prints.
 fn run(folder: &Path, here: &mut PathBuf, script: &str) -> String {
+    lock_versions(here);
     let end = folder.join("here");
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &format!("{script}\npwd > \"$WALK_END\"")])
