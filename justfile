@@ -28,3 +28,12 @@ demo:
 # Our figures beside the raw engine's.
 bench:
     cargo run --release -p bench
+
+# The documents: programs, commands, links, spelling.
+docs:
+    cargo test --locked -p docs
+    bash .ci/docs
+
+# From a clone to the first accepted command, with a clock.
+newcomer:
+    bash .ci/newcomer

@@ -1,0 +1,24 @@
+//! The documents of the project, as a package: `cargo test -p docs` compiles and runs the programs of the guides,
+//! types the tutorial in an empty folder, and follows every link.
+//!
+//! The guides to dispatching and testing are run with `coins`, whose words they use.
+
+macro_rules! guides {
+    ($($name:ident $file:literal)*) => { $(
+        #[cfg(doctest)]
+        #[doc = include_str!(concat!("../", $file))]
+        struct $name;
+    )* };
+}
+
+guides! {
+    Aggregates "aggregates.md"
+    Commands "commands.md"
+    Consistency "consistency.md"
+    Events "events.md"
+    FromCommanded "from-commanded.md"
+    FromCqrsEs "from-cqrs-es.md"
+    Idempotency "idempotency.md"
+    Operations "operations.md"
+    Stores "stores.md"
+}
