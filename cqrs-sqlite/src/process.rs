@@ -129,7 +129,10 @@ impl ProcessStore for SqliteStore {
     }
 
     async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        let statement = sqlx::query(DUE_TASKS).bind(now.as_micros()).bind(clamp(limit as u64));
+        /// The statement reckons with the limit, and more tasks than this are in no file.
+        const MOST: u64 = 1 << 48;
+        let limit = clamp((limit as u64).min(MOST));
+        let statement = sqlx::query(DUE_TASKS).bind(now.as_micros()).bind(limit);
         let rows = self.database().read("read due tasks", statement).await?;
         rows.iter().map(|row| task(row).map_err(damaged("task", "in the outbox"))).collect()
     }

@@ -100,8 +100,9 @@ impl<W: World> Lives<'_, W> {
     async fn come_to_rest(&self, app: &App, store: &W::Store) {
         for _ in 0..ROUNDS {
             match app.settle().await {
-                Ok(Consistency::Reached) => {}
-                Ok(_) => panic!("a subscriber has ended: {:?}", app.status()),
+                // How many may be parked is the world's to say, and is counted in the end.
+                Ok(Consistency::Reached | Consistency::Parked) => {}
+                Ok(other) => panic!("it comes to no rest: {other:?}, {:?}", app.status()),
                 Err(error) => panic!("the application does not settle: {}", describe(&error)),
             }
             match store.next_due(self.clock.now()).await {

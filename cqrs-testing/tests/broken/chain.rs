@@ -57,7 +57,7 @@ counts! {
     ParkedDeadlinesDoNotCount: ledger, of, chain => {
         let parked = ledger
             .count(|task| is_of(task, of) && !is_command(task) && task.state == OutboxState::Parked);
-        Chain { parked: chain.parked - parked, ..chain }
+        Chain { parked: chain.parked.saturating_sub(parked), ..chain }
     };
     /// Counts tasks that were given up as still to be done.
     CountsParkedAsPending: _ledger, _of, chain => {
@@ -173,7 +173,7 @@ impl Breach for TasksDoneByStepsStayInTheChain {
 }
 
 proofs! {
-    UnknownChainsArePending: chain::a_chain_without_tasks_is_empty;
+    UnknownChainsArePending: chain::a_chain_without_tasks_is_empty, chain::a_chain_counts_its_stuck_instances;
     RetriedCommandsDoNotCount: chain::a_chain_counts_its_pending_commands;
     CountsDeadlinesAsPending: chain::a_waiting_deadline_does_not_count;
     ParkedDeadlinesDoNotCount: chain::a_chain_counts_its_parked_tasks;

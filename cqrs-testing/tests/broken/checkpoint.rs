@@ -169,7 +169,13 @@ impl Breach for CachesTheCheckpoint {
 
 proofs! {
     BeginsAtOne: checkpoint::a_checkpoint_is_zero_at_first, checkpoint::a_step_from_elsewhere_is_fenced;
-    SkipsIdleSteps: checkpoint::a_checkpoint_is_kept_exactly, checkpoint::a_checkpoint_is_seen_by_other_handles, checkpoint::a_step_from_elsewhere_is_fenced, checkpoint::a_step_moves_the_checkpoint, checkpoint::checkpoints_do_not_mix, checkpoint::of_two_racing_steps_one_is_fenced;
+    SkipsIdleSteps:
+        checkpoint::a_checkpoint_is_kept_exactly,
+        checkpoint::a_checkpoint_is_seen_by_other_handles,
+        checkpoint::a_step_from_elsewhere_is_fenced,
+        checkpoint::a_step_moves_the_checkpoint,
+        checkpoint::checkpoints_do_not_mix,
+        checkpoint::of_two_racing_steps_one_is_fenced;
     IgnoresTheCheckpoint:
         checkpoint::a_step_from_elsewhere_is_fenced,
         checkpoint::of_two_racing_steps_one_is_fenced,
@@ -178,7 +184,12 @@ proofs! {
     TakesStepsFromBeyond: checkpoint::a_step_from_elsewhere_is_fenced;
     ComparesBeforeItSets: checkpoint::of_two_racing_steps_one_is_fenced;
     FoldsTheCaseOfNames: checkpoint::checkpoints_do_not_mix, instances::instances_of_processes_do_not_mix;
-    SharesOneCheckpoint: checkpoint::checkpoints_do_not_mix, instances::instances_of_processes_do_not_mix, task_order::a_stuck_command_holds_up_nobody_else, tasks::due_tasks_come_in_the_order_asked;
+    SharesOneCheckpoint:
+        checkpoint::checkpoints_do_not_mix,
+        instances::instances_of_processes_do_not_mix,
+        task_order::a_stuck_command_holds_up_nobody_else,
+        tasks::due_tasks_come_in_the_order_asked,
+        operators::instances_are_listed_in_the_order_of_their_ids;
     RoundsTheCheckpoint: checkpoint::a_checkpoint_is_kept_exactly;
     CachesTheCheckpoint: checkpoint::a_checkpoint_is_seen_by_other_handles;
 }

@@ -485,16 +485,31 @@ proofs! {
     BeginsHandlersAtOne: handlers::a_handler_begins_with_nothing, handlers::other_handles_see_parked_events;
     FixesThePartitions: handlers::a_step_replaces_the_checkpoint;
     RoundsWatermarks: handlers::a_step_replaces_the_checkpoint;
-    TakesAnyRevision: handlers::a_step_of_another_revision_is_fenced, handlers::of_two_racing_handler_steps_one_is_fenced, restart::handlers_survive_a_restart;
+    TakesAnyRevision:
+        handlers::a_step_of_another_revision_is_fenced,
+        handlers::of_two_racing_handler_steps_one_is_fenced,
+        restart::handlers_survive_a_restart;
     TakesLaterRevisions: handlers::a_step_of_another_revision_is_fenced;
-    ParksBeforeItCompares: handlers::a_step_of_another_revision_is_fenced, handlers::of_two_racing_handler_steps_one_is_fenced;
+    ParksBeforeItCompares:
+        handlers::a_step_of_another_revision_is_fenced,
+        handlers::of_two_racing_handler_steps_one_is_fenced;
     ComparesRevisionsBeforeItSets: handlers::of_two_racing_handler_steps_one_is_fenced;
     FoldsTheCaseOfHandlers: handlers::handlers_do_not_mix;
     TrimsKeys: handlers::a_parked_event_is_read_back_as_written;
-    KeepsErrorsOfTheParkedAlone: handlers::a_parked_event_is_read_back_as_written, handlers::a_parked_event_is_replaced_by_attempts_alone;
-    ParksTheFirstPartAlone: handlers::a_parked_event_is_read_back_as_written, handlers::a_released_event_is_gone, handlers::parked_events_come_in_order_and_in_pages;
-    SortsByKey: handlers::a_parked_event_is_read_back_as_written, handlers::a_retry_marks_what_was_given_up, handlers::parked_events_are_found_by_key;
-    IgnoresTheLimitOfParked: handlers::parked_events_are_found_by_key, handlers::parked_events_come_in_order_and_in_pages;
+    KeepsErrorsOfTheParkedAlone:
+        handlers::a_parked_event_is_read_back_as_written,
+        handlers::a_parked_event_is_replaced_by_attempts_alone;
+    ParksTheFirstPartAlone:
+        handlers::a_parked_event_is_read_back_as_written,
+        handlers::a_released_event_is_gone,
+        handlers::parked_events_come_in_order_and_in_pages;
+    SortsByKey:
+        handlers::a_parked_event_is_read_back_as_written,
+        handlers::a_retry_marks_what_was_given_up,
+        handlers::parked_events_are_found_by_key;
+    IgnoresTheLimitOfParked:
+        handlers::parked_events_are_found_by_key,
+        handlers::parked_events_come_in_order_and_in_pages;
     PagesByPosition: handlers::parked_events_come_in_order_and_in_pages;
     FindsHeadsAfterThePlace: handlers::parked_events_are_found_by_key;
     ForgetsFailures: handlers::a_parked_event_is_replaced_by_attempts_alone;

@@ -188,24 +188,39 @@ proofs! {
     LeavesOutMissingInstances:
         instances::instances_are_answered_in_the_order_asked,
         instances::instances_of_processes_do_not_mix,
-        steps::a_fenced_step_changes_nothing;
+        steps::a_fenced_step_changes_nothing,
+        steps::a_step_of_an_instance_that_is_not_stuck_there_is_fenced;
     KeepsTheFirstState:
         instances::a_finished_instance_stays,
         instances::a_later_state_replaces_the_earlier,
-        instances::a_state_is_read_back_as_written;
+        instances::a_state_is_read_back_as_written,
+        chain::a_chain_counts_its_stuck_instances,
+        instances::an_instance_is_read_back_as_written,
+        steps::a_stuck_instance_takes_what_it_has_missed;
     MergesStates: instances::a_later_state_replaces_the_earlier;
     ForgetsTombstones:
         instances::a_finished_instance_stays,
         process_restart::checkpoint_and_instances_survive_a_restart,
         steps::a_step_changes_all_of_its_parts,
-        steps::a_step_of_a_task_makes_it_done;
+        steps::a_step_of_a_task_makes_it_done,
+        instances::an_instance_is_read_back_as_written;
     ForgetsThatInstancesAreFinished:
         instances::a_finished_instance_stays,
         process_restart::checkpoint_and_instances_survive_a_restart,
         steps::a_step_changes_all_of_its_parts,
-        steps::a_step_of_a_task_makes_it_done;
-    SharesInstances: instances::instances_of_processes_do_not_mix;
-    FoldsTheCaseOfIds: instances::instance_ids_are_told_apart;
+        steps::a_step_of_a_task_makes_it_done,
+        instances::an_instance_is_read_back_as_written,
+        operators::instances_are_listed_by_where_they_stand;
+    SharesInstances:
+        instances::instances_of_processes_do_not_mix,
+        chain::a_chain_counts_its_stuck_instances,
+        operators::instances_are_listed_by_where_they_stand,
+        operators::instances_are_listed_in_the_order_of_their_ids,
+        steps::a_stuck_instance_goes_on_from_the_checkpoint_only,
+        steps::a_stuck_instance_takes_what_it_has_missed;
+    FoldsTheCaseOfIds:
+        instances::instance_ids_are_told_apart,
+        operators::instances_are_listed_in_the_order_of_their_ids;
     TrimsIds: instances::instance_ids_are_told_apart;
     CutsLongIds: instances::instance_ids_are_told_apart;
     ComposesAccents: instances::instance_ids_are_told_apart;

@@ -284,7 +284,8 @@ proofs! {
         task_order::a_stuck_command_holds_up_only_later_ones,
         task_order::deadlines_hold_up_nobody,
         task_order::deadlines_wait_for_nobody,
-        tasks::the_next_due_time_is_that_of_pending_tasks;
+        tasks::the_next_due_time_is_that_of_pending_tasks,
+        operators::a_dropped_task_is_in_nobodys_way;
     ParksAtTheFirstFailure:
         chain::a_chain_counts_its_pending_commands,
         chain::a_waiting_deadline_does_not_count,
@@ -292,7 +293,8 @@ proofs! {
         outcomes::outcomes_are_recorded_in_order,
         steps::a_task_sets_off_one_step,
         task_order::a_retried_command_holds_up_its_instance,
-        tasks::the_next_due_time_is_that_of_pending_tasks;
+        tasks::the_next_due_time_is_that_of_pending_tasks,
+        operators::a_parked_task_that_is_retried_is_due_again;
     FailsAtUnknownTasks: outcomes::outcomes_of_unknown_tasks_are_ignored;
     StopsAtUnknownTasks: outcomes::outcomes_of_unknown_tasks_are_ignored;
     RetryRevivesDoneTasks: outcomes::done_is_final;
@@ -306,25 +308,35 @@ proofs! {
         task_order::a_stuck_command_holds_up_nobody_else,
         task_order::a_stuck_command_holds_up_only_later_ones,
         task_order::deadlines_hold_up_nobody,
-        task_order::deadlines_wait_for_nobody;
+        task_order::deadlines_wait_for_nobody,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        task_order::a_parked_command_of_the_future_holds_up_nobody;
     PrunesTheMomentToo:
         outcomes::a_pruning_forgets_what_was_done_before,
-        steps::a_task_of_a_step_is_done_when_the_step_was_made;
+        steps::a_task_of_a_step_is_done_when_the_step_was_made,
+        operators::a_dropped_task_leaves_its_chain_and_is_pruned;
     DoesNotCountPrunedTasks:
         outcomes::a_pruning_forgets_what_was_done_before,
         outcomes::done_is_final,
         process_restart::the_outbox_survives_a_restart,
-        steps::a_task_of_a_step_is_done_when_the_step_was_made;
+        steps::a_task_of_a_step_is_done_when_the_step_was_made,
+        operators::a_dropped_task_leaves_its_chain_and_is_pruned,
+        operators::what_is_done_is_not_decided_about;
     PrunesPendingTasks:
         chain::a_pruned_task_leaves_the_chain,
         outcomes::a_pruning_leaves_what_is_not_done,
-        process_restart::the_outbox_survives_a_restart;
+        process_restart::the_outbox_survives_a_restart,
+        operators::a_dropped_task_leaves_its_chain_and_is_pruned,
+        operators::tasks_are_listed_in_the_order_asked;
     NeverPrunes:
         chain::a_pruned_task_leaves_the_chain,
         outcomes::a_pruning_forgets_what_was_done_before,
         outcomes::done_is_final,
         process_restart::the_outbox_survives_a_restart,
-        steps::a_task_of_a_step_is_done_when_the_step_was_made;
+        steps::a_task_of_a_step_is_done_when_the_step_was_made,
+        operators::a_dropped_task_leaves_its_chain_and_is_pruned,
+        operators::what_is_done_is_not_decided_about;
     PrunesParkedTasks: outcomes::a_pruning_leaves_what_is_not_done;
     ParksTwice: outcomes::done_is_final;
 }

@@ -247,11 +247,17 @@ proofs! {
     LosesInstancesBesideTasks:
         steps::a_fenced_step_changes_nothing,
         steps::a_step_changes_all_of_its_parts,
-        steps::a_step_of_a_task_makes_it_done;
+        steps::a_step_of_a_task_makes_it_done,
+        steps::a_stuck_instance_takes_what_it_has_missed;
     FencedStepKeepsItsTasks:
         steps::a_fenced_step_changes_nothing,
-        steps::of_two_racing_steps_of_a_task_one_is_fenced;
-    FencedStepKeepsItsInstances: steps::a_fenced_step_changes_nothing;
+        steps::of_two_racing_steps_of_a_task_one_is_fenced,
+        steps::a_step_of_an_instance_that_is_not_stuck_there_is_fenced,
+        steps::a_stuck_instance_goes_on_from_the_checkpoint_only;
+    FencedStepKeepsItsInstances:
+        steps::a_fenced_step_changes_nothing,
+        steps::a_step_of_an_instance_that_is_not_stuck_there_is_fenced,
+        steps::a_stuck_instance_goes_on_from_the_checkpoint_only;
     FencedStepMovesTheCheckpoint:
         checkpoint::a_step_from_elsewhere_is_fenced,
         checkpoint::of_two_racing_steps_one_is_fenced,

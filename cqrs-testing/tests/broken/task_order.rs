@@ -131,17 +131,57 @@ impl Breach for BlocksEarlierCommands {
 proofs! {
     RetriesOutOfOrder:
         task_order::a_retried_command_holds_up_its_instance,
-        task_order::a_stuck_command_holds_up_only_later_ones;
-    ParkedCommandsArePassed: task_order::a_parked_command_holds_up_its_instance;
+        task_order::a_stuck_command_holds_up_only_later_ones,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
+    ParkedCommandsArePassed:
+        task_order::a_parked_command_holds_up_its_instance,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried,
+        task_order::a_parked_command_of_the_future_holds_up_nobody;
     ParkedBlocksEverybody:
         outcomes::a_settled_task_is_not_due,
         steps::a_task_asked_for_again_is_left_as_it_is,
-        task_order::a_stuck_command_holds_up_nobody_else;
-    RetryBlocksEverybody: task_order::a_stuck_command_holds_up_nobody_else;
-    BlocksAcrossProcesses: task_order::a_stuck_command_holds_up_nobody_else;
-    BlocksInstancesByPrefix: task_order::a_stuck_command_holds_up_nobody_else;
-    FutureCommandsBlock: task_order::a_future_command_holds_up_nobody;
-    DeadlinesWaitForCommands: task_order::deadlines_wait_for_nobody;
-    DeadlinesBlock: task_order::deadlines_hold_up_nobody;
-    BlocksEarlierCommands: task_order::a_stuck_command_holds_up_only_later_ones;
+        task_order::a_stuck_command_holds_up_nobody_else,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
+    RetryBlocksEverybody:
+        task_order::a_stuck_command_holds_up_nobody_else,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
+    BlocksAcrossProcesses:
+        task_order::a_stuck_command_holds_up_nobody_else,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
+    BlocksInstancesByPrefix:
+        task_order::a_stuck_command_holds_up_nobody_else,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
+    FutureCommandsBlock:
+        task_order::a_future_command_holds_up_nobody,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried,
+        task_order::a_parked_command_of_the_future_holds_up_nobody;
+    DeadlinesWaitForCommands:
+        task_order::deadlines_wait_for_nobody,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
+    DeadlinesBlock:
+        task_order::deadlines_hold_up_nobody,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
+    BlocksEarlierCommands:
+        task_order::a_stuck_command_holds_up_only_later_ones,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
 }

@@ -220,7 +220,11 @@ proofs! {
         tasks::a_task_is_read_back_as_written,
         tasks::due_tasks_keep_to_the_limit,
         tasks::the_next_due_time_is_strictly_later,
-        tasks::the_next_due_time_is_that_of_pending_tasks;
+        tasks::the_next_due_time_is_that_of_pending_tasks,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::a_task_is_found_by_its_id,
+        operators::only_what_has_failed_is_retried,
+        task_order::a_parked_command_of_the_future_holds_up_nobody;
     DropsNulsOfTasks: tasks::a_task_is_read_back_as_written;
     InventsChains: tasks::a_task_is_read_back_as_written;
     SortsDueTasksByTime:
@@ -238,12 +242,16 @@ proofs! {
     ForgetsErrors:
         outcomes::a_retry_counts_an_attempt,
         outcomes::outcomes_are_recorded_in_order,
-        tasks::a_task_is_read_back_as_written;
+        tasks::a_task_is_read_back_as_written,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried;
     GivesTasksOutEarly:
         outcomes::a_retry_counts_an_attempt,
         task_order::a_future_command_holds_up_nobody,
         task_order::a_retried_command_holds_up_its_instance,
-        tasks::a_task_is_not_due_before_its_time;
+        tasks::a_task_is_not_due_before_its_time,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        task_order::a_parked_command_of_the_future_holds_up_nobody;
     GivesTasksOutLate:
         outcomes::a_retry_counts_an_attempt,
         steps::a_fenced_step_changes_nothing,
@@ -263,11 +271,18 @@ proofs! {
         tasks::a_task_is_read_back_as_written,
         tasks::a_thousand_tasks_and_more_are_due_at_once,
         tasks::due_tasks_come_in_the_order_asked,
-        tasks::due_tasks_keep_to_the_limit;
+        tasks::due_tasks_keep_to_the_limit,
+        operators::a_dropped_task_is_in_nobodys_way,
+        operators::a_parked_task_that_is_retried_is_due_again,
+        operators::only_what_has_failed_is_retried,
+        steps::a_stuck_instance_takes_what_it_has_missed,
+        task_order::a_parked_command_of_the_future_holds_up_nobody;
     IgnoresTheLimitOfTasks: tasks::due_tasks_keep_to_the_limit;
     CutsDueTasksAt1000: tasks::a_thousand_tasks_and_more_are_due_at_once;
     TakesZeroForNoLimit: tasks::due_tasks_keep_to_the_limit;
-    LimitsBeforeItFilters: tasks::due_tasks_keep_to_the_limit;
+    LimitsBeforeItFilters:
+        tasks::due_tasks_keep_to_the_limit,
+        task_order::a_parked_command_of_the_future_holds_up_nobody;
     GivesTasksOutOnce:
         outcomes::a_pruning_leaves_what_is_not_done,
         process_restart::the_outbox_survives_a_restart,
@@ -277,9 +292,10 @@ proofs! {
         task_order::a_stuck_command_holds_up_only_later_ones,
         tasks::a_task_is_due_until_it_is_settled,
         tasks::a_task_is_not_due_before_its_time,
-        tasks::due_tasks_keep_to_the_limit;
+        tasks::due_tasks_keep_to_the_limit,
+        operators::a_dropped_task_is_in_nobodys_way;
     AlwaysHasANextDueTime: tasks::an_empty_outbox_has_nothing_due, tasks::the_next_due_time_is_strictly_later;
-    TheNextDueTimeIsNow: tasks::the_next_due_time_is_strictly_later;
+    TheNextDueTimeIsNow: tasks::the_next_due_time_is_strictly_later, operators::only_what_has_failed_is_retried;
     TheNextDueTimeForgetsRetries: tasks::the_next_due_time_is_that_of_pending_tasks;
     TheNextDueTimeCountsDoneTasks: tasks::the_next_due_time_is_that_of_pending_tasks;
     TheNextDueTimeCountsParkedTasks: tasks::the_next_due_time_is_that_of_pending_tasks;

@@ -29,10 +29,10 @@ impl State {
             Fact::Instance(process, id, record) => self.processes.put_instance(process, id, record),
             Fact::Task(task) => self.processes.put_task(task),
             Fact::Forgotten(task) => self.processes.forget_task(task),
-            Fact::Lease(lease, claim) => self.leases.put(lease, claim),
             Fact::Handler(handler, checkpoint) => self.handlers.move_checkpoint(handler, checkpoint),
             Fact::Parked(handler, event) => self.handlers.put(handler, event),
             Fact::Released(handler, part) => self.handlers.release(&handler, part),
+            Fact::Lease(lease, claim) => self.leases.put(lease, claim),
         }
         Ok(())
     }
