@@ -126,11 +126,9 @@ pub async fn an_instance_is_read_back_as_written<F: StoreFactory>(factory: &F) -
         InstanceRecord { state: None, stuck: Some(stuck(1, None)), ..plain.clone() },
         InstanceRecord { finished: true, stuck: Some(stuck(2, None)), ..plain.clone() },
     ];
-    let mut from = 0;
-    for record in records.into_iter().chain([plain]) {
+    for (from, record) in (0..).zip(records.into_iter().chain([plain])) {
         let instances = vec![InstanceChange { id: instance("a"), record: record.clone() }];
         store.commit_step(ProcessStep { instances, ..step(from, from + 1, vec![]) }).await?;
-        from += 1;
         let found = store.instances(PROCESS, &[instance("a")]).await?;
         want_eq!(found, vec![Some(record)], "an instance");
     }
