@@ -1,4 +1,5 @@
 //! Read models are made anew beside the old ones, and nobody notices but by the answers.
+#![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Where subscribers begin, how they batch, what their status tells; and the log as a stream.
+#![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 mod common;
 
