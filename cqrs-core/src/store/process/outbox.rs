@@ -56,7 +56,7 @@ pub struct OutboxEntry {
 pub enum OutboxOutcome {
     /// Its command took effect.
     Done {
-        /// The [`Appended::position`](super::Appended::position) of its append.
+        /// The [`Appended::position`](crate::Appended::position) of its append.
         position: Position,
     },
     /// Try again later.
