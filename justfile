@@ -23,7 +23,7 @@ doc:
 
 # The slides, played.
 demo:
-    cargo run --release -p coins -- demo
+    cargo run -p coins -- demo
 
 # Our figures beside the raw engine's.
 bench:
@@ -34,6 +34,6 @@ docs:
     cargo test --locked -p docs
     bash .ci/docs
 
-# From a clone to the first accepted command, with a clock.
+# A fresh clone, the README's command, the tutorial and a domain of one's own, with a clock.
 newcomer:
     bash .ci/newcomer

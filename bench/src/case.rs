@@ -1,18 +1,19 @@
 //! The cases: what is run, what it is set beside, and what it is meant to reach.
 
 use std::path::Path;
-use std::time::Duration;
 
 use cqrs_memory::MemoryStore;
 use cqrs_sqlite::SqliteStore;
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Runtime;
 
 use crate::goal::Goal;
 use crate::number::thousands;
+use crate::replay::Replay;
 use crate::sample::Sample;
+use crate::stage::Stage;
 use crate::streams::Streams;
-use crate::{Error, dispatch, raw};
+use crate::transfers::Until;
+use crate::{Error, dispatch, raw, transfers};
 
 /// Something to run again and again.
 #[derive(Clone, Debug)]
@@ -38,9 +39,56 @@ pub(crate) enum Work {
         clients: u64,
         streams: Streams,
     },
+    /// On SQLite.
+    Transfers {
+        clients: u64,
+        until: Until,
+    },
+    Replay(Replay),
+    /// The raw engine on PostgreSQL with so many events in a commit.
+    RawPostgres {
+        batch: usize,
+    },
+    Postgres {
+        clients: u64,
+        streams: Streams,
+    },
+}
+
+/// What is counted in a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// An event that was written.
+    Written,
+    /// A transfer that has arrived.
+    Transfer,
+    /// An event that was read and worked on.
+    Replayed,
 }
 
 impl Work {
+    /// What it does in a second.
+    pub(crate) fn unit(self) -> Unit {
+        match self {
+            Self::Raw { .. }
+            | Self::Sqlite { .. }
+            | Self::Memory { .. }
+            | Self::RawPostgres { .. }
+            | Self::Postgres { .. } => Unit::Written,
+            Self::Transfers { .. } => Unit::Transfer,
+            Self::Replay(_) => Unit::Replayed,
+        }
+    }
+
+    /// Whether it needs a PostgreSQL server.
+    pub(crate) fn needs_postgres(self) -> bool {
+        match self {
+            Self::RawPostgres { .. } | Self::Postgres { .. } => true,
+            Self::Replay(replay) => replay.needs_postgres(),
+            _ => false,
+        }
+    }
+
     fn name(self) -> String {
         let clients = |clients| {
             if clients == 1 { "1 client".to_owned() } else { format!("{} clients", thousands(clients)) }
@@ -59,11 +107,22 @@ impl Work {
             Self::Raw { batch } => format!("raw engine, {batch} events a transaction"),
             Self::Sqlite { clients, streams } => ours("SQLite", streams, clients),
             Self::Memory { clients, streams } => ours("memory", streams, clients),
+            Self::Transfers { clients: number, until: Until::Received } => {
+                format!("SQLite, transfers, {}", clients(number))
+            }
+            Self::Transfers { clients: number, until: Until::Settled } => {
+                format!("SQLite, settled transfers, {}", clients(number))
+            }
+            Self::Replay(replay) => replay.name().to_owned(),
+            Self::RawPostgres { batch: 1 } => "raw PostgreSQL, 1 event a commit".to_owned(),
+            Self::RawPostgres { batch } => format!("raw PostgreSQL, {batch} events a commit"),
+            Self::Postgres { clients, streams } => ours("PostgreSQL", streams, clients),
         }
     }
 
     /// Runs it once. The file is its own, and is left behind.
-    pub(crate) fn run(self, runtime: &Runtime, path: &Path, time: Duration) -> Result<Sample, Error> {
+    pub(crate) fn run(self, stage: &Stage, path: &Path) -> Result<Sample, Error> {
+        let (runtime, time) = (&stage.runtime, stage.time);
         match self {
             Self::Raw { batch } => raw::run(runtime, path, batch, time),
             Self::Sqlite { clients, streams } => runtime.block_on(async {
@@ -72,24 +131,50 @@ impl Work {
             Self::Memory { clients, streams } => {
                 runtime.block_on(dispatch::run(MemoryStore::new(), clients, streams, time))
             }
+            Self::Transfers { clients, until } => runtime.block_on(async {
+                transfers::run(SqliteStore::open(path).await?, clients, until, time).await
+            }),
+            Self::Replay(replay) => replay.run(stage),
+            Self::RawPostgres { batch } => stage
+                .on_postgres(async |server, schema| raw::postgres::run(server, schema, batch, time).await),
+            Self::Postgres { clients, streams } => stage.on_postgres(async |server, schema| {
+                dispatch::run(server.store(schema).await?, clients, streams, time).await
+            }),
         }
     }
 }
 
 impl Case {
-    fn raw(batch: usize) -> Self {
-        let work = Work::Raw { batch };
-        Self { name: work.name(), work, beside: None, goals: Vec::new() }
-    }
-
-    fn sqlite(clients: u64, streams: Streams, beside: Option<Work>) -> Self {
-        let work = Work::Sqlite { clients, streams };
+    fn of(work: Work, beside: Option<Work>) -> Self {
         Self { name: work.name(), work, beside: beside.map(Work::name), goals: Vec::new() }
     }
 
+    fn raw(batch: usize) -> Self {
+        Self::of(Work::Raw { batch }, None)
+    }
+
+    fn sqlite(clients: u64, streams: Streams, beside: Option<Work>) -> Self {
+        Self::of(Work::Sqlite { clients, streams }, beside)
+    }
+
     fn memory(clients: u64) -> Self {
-        let work = Work::Memory { clients, streams: Streams::Many };
-        Self { name: work.name(), work, beside: None, goals: Vec::new() }
+        Self::of(Work::Memory { clients, streams: Streams::Many }, None)
+    }
+
+    fn transfers(clients: u64, until: Until, beside: Work) -> Self {
+        Self::of(Work::Transfers { clients, until }, Some(beside))
+    }
+
+    fn raw_postgres(batch: usize) -> Self {
+        Self::of(Work::RawPostgres { batch }, None)
+    }
+
+    fn postgres(clients: u64, streams: Streams, beside: usize) -> Self {
+        Self::of(Work::Postgres { clients, streams }, Some(Work::RawPostgres { batch: beside }))
+    }
+
+    fn replay(replay: Replay, beside: Option<Replay>) -> Self {
+        Self::of(Work::Replay(replay), beside.map(Work::Replay))
     }
 
     fn goal(mut self, goal: Goal) -> Self {
@@ -124,6 +209,11 @@ pub(crate) fn all() -> Vec<Case> {
         // 35,000 and 80,000 commands a second where the raw engine's figure is 45,000.
         Case::sqlite(64, Hot, beside(64)).ratio(0.78).goal(Goal::no_conflicts()),
         Case::sqlite(256, Hot, beside(64)).ratio(1.78).goal(Goal::no_conflicts()),
+        Case::transfers(1, Until::Received, raw(1)),
+        Case::transfers(64, Until::Received, raw(64)),
+        // 5,000 transfers a second where the raw engine's figure is 45,000.
+        Case::transfers(256, Until::Received, raw(64)).ratio(0.11).goal(Goal::rate(5_000.0)),
+        Case::transfers(256, Until::Settled, raw(64)).ratio(0.11),
         Case::raw(512),
         Case::sqlite(1_024, Many, beside(512)).ratio(0.70),
         Case::sqlite(1, Young, None),
@@ -131,6 +221,20 @@ pub(crate) fn all() -> Vec<Case> {
         Case::sqlite(64, Young, None),
         Case::sqlite(64, Long, young(64)).ratio(0.95),
         Case::memory(64).goal(Goal::rate(500_000.0)),
+        Case::replay(Replay::RawScan, None),
+        Case::replay(Replay::Value, Some(Replay::RawScan)).ratio(0.6).goal(Goal::rate(400_000.0)),
+        Case::replay(Replay::RawTable, None),
+        Case::replay(Replay::Table, Some(Replay::RawTable)).goal(Goal::rate(150_000.0)),
+        Case::raw_postgres(1),
+        Case::postgres(1, Many, 1).ratio(0.8),
+        Case::raw_postgres(64),
+        Case::postgres(64, Many, 64)
+            .ratio(0.7)
+            .goal(Goal::ratio(&Work::RawPostgres { batch: 1 }.name(), 10.0)),
+        Case::postgres(256, Many, 64),
+        Case::postgres(64, Hot, 64).goal(Goal::no_conflicts()),
+        Case::replay(Replay::PostgresScan, None),
+        Case::replay(Replay::PostgresValue, Some(Replay::PostgresScan)).ratio(0.6),
     ]
 }
 

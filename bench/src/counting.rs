@@ -8,7 +8,7 @@ use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
     HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceQuery, InstanceRecord, Lease,
     LeaseStore, LogPage, OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet,
-    Position, ProcessStep, ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, Store,
+    Position, ProcessStep, ProcessStore, RecordedEvent, Share, Snapshot, SnapshotStore, StepError, Store,
     StoreError, StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
 };
 
@@ -128,8 +128,13 @@ impl<S: Store> ProcessStore for Counting<S> {
         self.store.commit_step(step).await
     }
 
-    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.store.due_tasks(now, limit).await
+    async fn due_tasks(
+        &self,
+        now: Timestamp,
+        share: Share,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.store.due_tasks(now, share, limit).await
     }
 
     async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -188,6 +193,14 @@ impl<S: Store> LeaseStore for Counting<S> {
         until: Timestamp,
     ) -> Result<Lease, StoreError> {
         self.store.acquire_lease(lease, holder, now, until).await
+    }
+
+    async fn lease_holders(
+        &self,
+        leases: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Uuid>>, StoreError> {
+        self.store.lease_holders(leases, now).await
     }
 
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {

@@ -48,7 +48,7 @@ pub(crate) async fn run(
 }
 
 /// Every stream exists before the clock runs, as it does for the raw engine, and has its state in memory.
-async fn prepare(app: &App, streams: Streams) -> Result<(), Error> {
+pub(crate) async fn prepare(app: &App, streams: Streams) -> Result<(), Error> {
     let ids = (0..streams.count()).flat_map(|id| (0..streams.prepared_events()).map(move |_| id));
     let commands = ids.map(|meter_id| app.dispatch(Read::<0> { meter_id, value: 0 }).into_future());
     futures::future::try_join_all(commands).await?;

@@ -105,12 +105,17 @@ mod tests {
         for title in [
             "Goals",
             "Throughput",
+            "Transfers",
+            "Replay",
             "Latency",
             "Cost",
             "Cold loads",
             "Disk",
             "Memory under load",
             "Memory of idle aggregates",
+            "Memory of a replay",
+            "Lag",
+            "Rebuild",
         ] {
             assert!(TEMPLATE.contains(&format!("{{{{table {title}}}}}")), "{title}");
         }

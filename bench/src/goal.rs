@@ -12,7 +12,7 @@ pub(crate) struct Goal {
 /// Which of a case's figures.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Measure {
-    /// Events a second.
+    /// How much is done in a second.
     Rate,
     /// Events a second as a ratio to those of the named case.
     RatioTo(String),
@@ -82,7 +82,7 @@ impl Bound {
 impl std::fmt::Display for Measure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Rate => f.write_str("commands/s"),
+            Self::Rate => f.write_str("a second"),
             Self::RatioTo(case) => write!(f, "ratio to {case}"),
             Self::P99 => f.write_str("p99, ms"),
             Self::Conflicts => f.write_str("commands decided again"),

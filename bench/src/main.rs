@@ -12,18 +12,24 @@ mod dispatch;
 mod document;
 mod domain;
 mod goal;
+mod lag;
 mod machine;
 mod memory;
 mod number;
+mod postgres;
 mod process;
 mod raw;
+mod replay;
 mod report;
 mod results;
 mod runner;
 mod sample;
+mod stage;
 mod statistics;
 mod streams;
+mod swap;
 mod table;
+mod transfers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,8 +38,9 @@ use clap::Parser;
 
 use machine::Machine;
 use results::{Figures, Results};
+use stage::Stage;
 
-/// Measures the write path on SQLite and in memory beside the raw engine.
+/// Measures commands, transfers and replays beside the raw engine.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Options {
@@ -58,6 +65,10 @@ struct Options {
     /// Write the document of the figures into this file, and its charts into the directory of its name beside it.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// The URL of a PostgreSQL server, such as `postgres://postgres@localhost`, on which a database is made for the run
+    /// and dropped after it. Without one, what concerns PostgreSQL is left out.
+    #[arg(long, env = "CQRS_POSTGRES_URL", value_name = "URL", hide_env_values = true)]
+    postgres: Option<String>,
     /// Where the files are put; a temporary directory by default.
     #[arg(long)]
     directory: Option<PathBuf>,
@@ -100,18 +111,25 @@ fn measure(options: &Options) -> Result<Results, Error> {
         None => tempfile::tempdir()?,
     };
     let mut machine = Machine::look(directory.path())?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    let cases = case::with(&options.only);
-    let samples = runner::run(&runtime, &cases, options.rounds, time, directory.path())?;
+    let url = options.postgres.as_deref().filter(|url| !url.is_empty());
+    let stage = Stage::new(directory.path(), time)?.with_postgres(url)?;
+    let runtime = &stage.runtime;
+    let mut cases = case::with(&options.only);
+    cases.retain(|case| stage.postgres().is_some() || !case.work.needs_postgres());
+    let samples = runner::run(&stage, &cases, options.rounds)?;
     let figures = Figures::new(&cases, &samples);
-    let cold = cold::run(&runtime, &options.only, options.rounds, directory.path())?;
-    let disk = disk::run(&runtime, &options.only, directory.path())?;
-    let memory = memory::run(&options.only, options.seconds, directory.path())?;
+    let cold = cold::run(runtime, &options.only, options.rounds, directory.path())?;
+    let disk = disk::run(runtime, &options.only, directory.path())?;
+    let lag = lag::run(&stage, &options.only)?;
+    let swap = swap::run(&stage, &options.only)?;
+    let memory = memory::run(&stage, &options.only)?;
     let mut goals = figures.goals();
+    goals.extend(lag::goals(lag.as_ref()));
     goals.extend(disk::goals(&disk));
+    goals.extend(memory::goals(memory.as_ref()));
     machine.look_again(directory.path())?;
     Ok(Results {
-        command: command(std::env::args().skip(1)),
+        command: command(std::env::args().skip(1), stage.postgres().is_some()),
         date: jiff::Timestamp::now().strftime("%Y-%m-%d at %H:%M UTC").to_string(),
         machine,
         rounds: options.rounds,
@@ -119,14 +137,24 @@ fn measure(options: &Options) -> Result<Results, Error> {
         cases: figures.results(),
         cold,
         disk,
+        lag,
+        swap,
         memory,
         goals,
     })
 }
 
-/// The command that runs this program with such arguments.
-fn command(arguments: impl Iterator<Item = String>) -> String {
-    let arguments: Vec<_> = arguments.collect();
+/// The command that runs this program with such arguments. A server is named by its variable, since a URL may have a
+/// password.
+fn command(arguments: impl Iterator<Item = String>, postgres: bool) -> String {
+    let mut arguments: Vec<_> = arguments.collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--postgres") {
+        arguments.drain(at..(at + 2).min(arguments.len()));
+    }
+    arguments.retain(|argument| !argument.starts_with("--postgres="));
+    if postgres {
+        arguments.push("--postgres \"$CQRS_POSTGRES_URL\"".to_owned());
+    }
     match arguments.is_empty() {
         true => "cargo run --release -p bench".to_owned(),
         false => format!("cargo run --release -p bench -- {}", arguments.join(" ")),
@@ -139,8 +167,19 @@ mod tests {
 
     #[test]
     fn a_run_can_be_repeated_by_its_command() {
-        let with = |arguments: &[&str]| command(arguments.iter().map(|argument| (*argument).to_owned()));
+        let with =
+            |arguments: &[&str]| command(arguments.iter().map(|&argument| argument.to_owned()), false);
         assert_eq!(with(&[]), "cargo run --release -p bench");
         assert_eq!(with(&["--rounds", "3"]), "cargo run --release -p bench -- --rounds 3");
+    }
+
+    #[test]
+    fn a_password_is_not_told() {
+        let with =
+            |arguments: &[&str]| command(arguments.iter().map(|&argument| argument.to_owned()), true);
+        let told = "cargo run --release -p bench -- --rounds 3 --postgres \"$CQRS_POSTGRES_URL\"";
+        assert_eq!(with(&["--rounds", "3"]), told);
+        assert_eq!(with(&["--postgres", "postgres://me:secret@there", "--rounds", "3"]), told);
+        assert_eq!(with(&["--postgres=postgres://me:secret@there", "--rounds", "3"]), told);
     }
 }

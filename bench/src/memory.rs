@@ -5,7 +5,7 @@
 
 mod child;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub(crate) use child::Child;
@@ -13,8 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::domain::Meter;
+use crate::goal::{Bound, Judged};
+use crate::number::thousands;
 use crate::process::Memory;
+use crate::replay;
 use crate::runner::discard;
+use crate::stage::Stage;
 
 /// How many clients there are under load.
 const CLIENTS: u64 = 256;
@@ -25,6 +29,12 @@ const BATCH: usize = 64;
 /// How many aggregates wait.
 const AGGREGATES: u64 = 100_000;
 
+/// How many events are replayed: ten times as many need the same memory.
+const REPLAYED: [u64; 2] = [replay::EVENTS / 10, replay::EVENTS];
+
+/// KiB that each of SQLite's connections keeps of the file during a replay: so little that a short replay fills it, too.
+const REPLAY_CACHE: u64 = 4_096;
+
 /// How many times the seconds of a case a process is under load, so that caches fill.
 const LONGER: f64 = 5.0;
 
@@ -33,6 +43,8 @@ const LONGER: f64 = 5.0;
 pub(crate) struct MemoryResult {
     pub(crate) peaks: Vec<PeakResult>,
     pub(crate) idle: IdleResult,
+    /// Replays of a short log and of a long one.
+    pub(crate) replays: Vec<PeakResult>,
 }
 
 /// A process under load.
@@ -63,11 +75,11 @@ struct Answer {
 }
 
 /// Runs if the text is in the words `memory use`.
-pub(crate) fn run(only: &str, seconds: f64, directory: &Path) -> Result<Option<MemoryResult>, Error> {
+pub(crate) fn run(stage: &Stage, only: &str) -> Result<Option<MemoryResult>, Error> {
     if !"memory use".contains(only) {
         return Ok(None);
     }
-    let file = directory.join("memory.db");
+    let file = stage.directory.join("memory.db");
     let ask = |child: Child| {
         eprintln!("memory: {child:?}");
         let answer = ask(&child)?;
@@ -79,7 +91,7 @@ pub(crate) fn run(only: &str, seconds: f64, directory: &Path) -> Result<Option<M
         events: answer.events,
         peak_bytes: answer.memory.peak,
     };
-    let seconds = seconds * LONGER;
+    let seconds = stage.time.as_secs_f64() * LONGER;
     let ours = ask(Child::Clients { file: file.clone(), clients: CLIENTS, seconds })?;
     let raw = ask(Child::Raw { file: file.clone(), batch: BATCH, seconds })?;
     let idle = |kept| ask(Child::Idle { file: file.clone(), aggregates: AGGREGATES, kept });
@@ -88,7 +100,26 @@ pub(crate) fn run(only: &str, seconds: f64, directory: &Path) -> Result<Option<M
         peak(format!("SQLite, {CLIENTS} clients"), ours),
         peak(format!("raw engine, {BATCH} events a transaction"), raw),
     ];
-    Ok(Some(MemoryResult { peaks, idle }))
+    let mut replays = Vec::new();
+    for events in REPLAYED {
+        let answer = ask(Child::Replay { file: copy(stage.log()?, &file)?, events, cache: REPLAY_CACHE })?;
+        replays.push(peak(format!("SQLite, replay of {} events", thousands(events)), answer));
+    }
+    Ok(Some(MemoryResult { peaks, idle, replays }))
+}
+
+/// How much more memory a long replay needs than a short one.
+pub(crate) fn goals(result: Option<&MemoryResult>) -> Vec<Judged> {
+    let replays = result.map(|result| &result.replays[..]).unwrap_or_default();
+    let [short, long] = replays else { return Vec::new() };
+    let times = long.peak_bytes as f64 / short.peak_bytes as f64;
+    let what = format!("peak memory, ratio to {} events", thousands(short.events));
+    vec![Judged::new(&long.case, what, Bound::AtMost(1.2), times)]
+}
+
+fn copy(from: &Path, to: &Path) -> Result<PathBuf, Error> {
+    std::fs::copy(from, to)?;
+    Ok(to.to_owned())
 }
 
 /// Starts this program again, and reads what it prints.

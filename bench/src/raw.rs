@@ -2,6 +2,8 @@
 //!
 //! One thread, one connection, one prepared statement, nothing awaited, nothing checked.
 
+pub(crate) mod postgres;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -1,28 +1,37 @@
 //! The tables of a run.
 
+use crate::case::Unit;
 use crate::cold::ColdResult;
 use crate::disk::DiskResult;
 use crate::goal::{Bound, Judged};
+use crate::lag::LagResult;
 use crate::memory::{IdleResult, PeakResult};
 use crate::number::{figure, mebibytes, milliseconds, thousands, whole};
 use crate::results::{CaseResult, Results};
+use crate::sample::Quantiles;
+use crate::swap::SwapResult;
 use crate::table::Section;
 
 /// All tables that have rows.
 pub(crate) fn sections(results: &Results) -> Vec<Section> {
-    let (peaks, idle) = match &results.memory {
-        Some(memory) => (&memory.peaks[..], Some(&memory.idle)),
-        None => (&[][..], None),
+    let (peaks, idle, replays) = match &results.memory {
+        Some(memory) => (&memory.peaks[..], Some(&memory.idle), &memory.replays[..]),
+        None => (&[][..], None, &[][..]),
     };
     let sections = [
         goals(&results.goals),
-        throughput(&results.cases),
+        rates("Throughput", "events/s", Unit::Written, &results.cases),
+        rates("Transfers", "transfers/s", Unit::Transfer, &results.cases),
+        rates("Replay", "events/s", Unit::Replayed, &results.cases),
         latency(&results.cases),
         cost(&results.cases),
         cold(&results.cold),
         disk(&results.disk),
-        load(peaks),
+        lag(results.lag.as_ref()),
+        swap(results.swap.as_ref()),
+        peak("Memory under load", peaks),
         waiting(idle),
+        peak("Memory of a replay", replays),
     ];
     sections.into_iter().filter(|section| !section.is_empty()).collect()
 }
@@ -39,9 +48,10 @@ fn goals(goals: &[Judged]) -> Section {
     Section::new("Goals", 2, ["case", "figure", "goal", "found", "met"], rows)
 }
 
-fn throughput(cases: &[CaseResult]) -> Section {
-    let header = ["case", "beside", "events/s", "lowest … highest", "ratio", "lowest … highest"];
-    let rows = cases.iter().map(|case| {
+/// The cases that count such a unit.
+fn rates(title: &'static str, name: &'static str, unit: Unit, cases: &[CaseResult]) -> Section {
+    let header = ["case", "beside", name, "lowest … highest", "ratio", "lowest … highest"];
+    let rows = cases.iter().filter(|case| case.work.unit() == unit).map(|case| {
         let rate = case.per_second;
         vec![
             case.case.clone(),
@@ -52,7 +62,7 @@ fn throughput(cases: &[CaseResult]) -> Section {
             optional(case.ratio, |ratio| format!("{:.2} … {:.2}", ratio.lowest, ratio.highest)),
         ]
     });
-    Section::new("Throughput", 2, header, rows)
+    Section::new(title, 2, header, rows)
 }
 
 fn latency(cases: &[CaseResult]) -> Section {
@@ -65,7 +75,7 @@ fn latency(cases: &[CaseResult]) -> Section {
 }
 
 fn cost(cases: &[CaseResult]) -> Section {
-    let header = ["case", "CPU ms per 1,000 events", "events a commit", "decided again"];
+    let header = ["case", "CPU ms per 1,000", "events a commit", "decided again"];
     let rows = cases.iter().map(|case| {
         vec![
             case.case.clone(),
@@ -104,11 +114,42 @@ fn disk(files: &[DiskResult]) -> Section {
     Section::new("Disk", 1, header, rows)
 }
 
-fn load(peaks: &[PeakResult]) -> Section {
+fn lag(result: Option<&LagResult>) -> Section {
+    let header =
+        ["case", "commands", "answered a second", "lag p50 ms", "p99 ms", "p99.9 ms", "longest ms"];
+    let rows = result.map(|lag| {
+        let Quantiles { p50, p99, p999 } = lag.lag_micros;
+        let mut row = vec![lag.case.clone(), thousands(lag.commands), whole(lag.per_second)];
+        row.extend([p50, p99, p999, lag.longest_micros].map(milliseconds));
+        row
+    });
+    Section::new("Lag", 1, header, rows)
+}
+
+fn swap(result: Option<&SwapResult>) -> Section {
+    let header = [
+        "rows",
+        "rebuild s",
+        "before p50 ms",
+        "before p99 ms",
+        "during p50 ms",
+        "during p99 ms",
+        "longest ms",
+    ];
+    let rows = result.map(|swap| {
+        let (before, during) = (swap.before_micros, swap.during_micros);
+        let mut row = vec![thousands(swap.rows), format!("{:.2}", swap.rebuild_seconds)];
+        row.extend([before.p50, before.p99, during.p50, during.p99, swap.longest_micros].map(milliseconds));
+        row
+    });
+    Section::new("Rebuild", 0, header, rows)
+}
+
+fn peak(title: &'static str, peaks: &[PeakResult]) -> Section {
     let rows = peaks
         .iter()
         .map(|peak| vec![peak.case.clone(), thousands(peak.events), mebibytes(peak.peak_bytes)]);
-    Section::new("Memory under load", 1, ["case", "events", "peak MiB"], rows)
+    Section::new(title, 1, ["case", "events", "peak MiB"], rows)
 }
 
 fn waiting(idle: Option<&IdleResult>) -> Section {

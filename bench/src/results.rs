@@ -6,10 +6,12 @@ use crate::case::{Case, Work};
 use crate::cold::ColdResult;
 use crate::disk::DiskResult;
 use crate::goal::{Judged, Measure};
+use crate::lag::LagResult;
 use crate::machine::Machine;
 use crate::memory::MemoryResult;
 use crate::sample::{Quantiles, Sample};
 use crate::statistics::Spread;
+use crate::swap::SwapResult;
 
 /// Everything that is shown, and nothing else.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -24,6 +26,8 @@ pub(crate) struct Results {
     pub(crate) cases: Vec<CaseResult>,
     pub(crate) cold: Vec<ColdResult>,
     pub(crate) disk: Vec<DiskResult>,
+    pub(crate) lag: Option<LagResult>,
+    pub(crate) swap: Option<SwapResult>,
     pub(crate) memory: Option<MemoryResult>,
     pub(crate) goals: Vec<Judged>,
 }

@@ -1,30 +1,22 @@
 //! Rounds: every case once, forward and backward in turn.
 
 use std::path::Path;
-use std::time::Duration;
-
-use tokio::runtime::Runtime;
 
 use crate::Error;
 use crate::case::Case;
 use crate::sample::Sample;
+use crate::stage::Stage;
 
 /// Runs all cases so many times. Returns the samples of each case, one a round.
-pub(crate) fn run(
-    runtime: &Runtime,
-    cases: &[Case],
-    rounds: u32,
-    time: Duration,
-    directory: &Path,
-) -> Result<Vec<Vec<Sample>>, Error> {
+pub(crate) fn run(stage: &Stage, cases: &[Case], rounds: u32) -> Result<Vec<Vec<Sample>>, Error> {
     let mut samples = vec![Vec::new(); cases.len()];
     let rounds = if cases.is_empty() { 0 } else { rounds };
     for round in 0..rounds {
-        eprintln!("round {} of {rounds}: {} cases of {time:?}", round + 1, cases.len());
+        eprintln!("round {} of {rounds}: {} cases of {:?}", round + 1, cases.len(), stage.time);
         for index in order(cases.len(), round) {
             // A file of its own for each: nobody profits from room that another left behind.
-            let file = directory.join(format!("case-{index}-{round}.db"));
-            samples[index].push(cases[index].work.run(runtime, &file, time)?);
+            let file = stage.directory.join(format!("case-{index}-{round}.db"));
+            samples[index].push(cases[index].work.run(stage, &file)?);
             discard(&file)?;
         }
     }

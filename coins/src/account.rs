@@ -11,6 +11,21 @@ use crate::{
 };
 
 /// An account: what it has, and what it must not accept twice.
+///
+/// ```
+/// use coins::{Account, AccountId, MineCoin, MineCoinError};
+/// use cqrs_core::{Aggregate, Handle};
+///
+/// let me: AccountId = "me".parse()?;
+/// let mine = |nonce| MineCoin { account_id: me.clone(), nonce };
+/// let mut account = Account::default();
+/// for event in account.handle(&mine(190))? {
+///     account.apply(&event);
+/// }
+/// assert_eq!(account.balance(), 1);
+/// assert!(matches!(account.handle(&mine(190)), Err(MineCoinError::UsedNonce { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Account {
     last_nonce: Option<u64>,

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
-use cqrs_core::{BoxError, Projection, RecordedEvent};
+use cqrs_core::{BoxError, RecordedEvent};
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
+use crate::database::{Sql, sql};
+use crate::table::{Change, Keeps, Table};
 use crate::{AccountEvent, AccountId};
 
 /// Keeps the balance of every account in the table `coins_accounts`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AccountBalances;
+pub type AccountBalances<C = SqliteConnection> = Keeps<Balances, C>;
+
+/// The table `coins_accounts`: what every account has.
+#[derive(Clone, Copy, Debug)]
+pub enum Balances {}
 
 /// What a batch of events changes for one account.
 ///
@@ -24,44 +28,25 @@ struct Delta {
     last_nonce: Option<u64>,
 }
 
-/// A [`Delta`] as `upsert.sql` reads it.
+/// A [`Delta`] as `upsert` reads it.
 #[derive(Serialize)]
 struct Row<'a> {
     account_id: &'a AccountId,
     mined: i64,
     sent: i64,
     received: i64,
-    // As text: SQLite's integers end at 2⁶³ − 1.
+    // As text: integers of databases end at 2⁶³ − 1.
     last_nonce: Option<String>,
 }
 
-#[async_trait]
-impl Projection for AccountBalances {
+impl Table for Balances {
     const NAME: &'static str = "account-balances";
-    type Event = AccountEvent;
-    type Target = SqliteConnection;
+    const VERSION: u32 = 1;
+    const SCHEMA: Sql = sql!("balances/schema");
 
-    async fn setup(&self, connection: &mut SqliteConnection) -> Result<(), BoxError> {
-        sqlx::raw_sql(include_str!("balances/schema.sql")).execute(connection).await?;
-        Ok(())
-    }
-
-    async fn project(
-        &self,
-        event: &RecordedEvent<AccountEvent>,
-        connection: &mut SqliteConnection,
-    ) -> Result<(), BoxError> {
-        self.project_batch(std::slice::from_ref(event), connection).await
-    }
-
-    async fn project_batch(
-        &self,
-        events: &[RecordedEvent<AccountEvent>],
-        connection: &mut SqliteConnection,
-    ) -> Result<(), BoxError> {
-        let rows = serde_json::to_string(&rows(&fold(events.iter().map(|event| &event.data)))?)?;
-        sqlx::query(include_str!("balances/upsert.sql")).bind(rows).execute(connection).await?;
-        Ok(())
+    fn changes(events: &[RecordedEvent<AccountEvent>]) -> Result<Vec<Change>, BoxError> {
+        let rows = rows(&fold(events.iter().map(|event| &event.data)))?;
+        Ok(Change::of(sql!("balances/upsert"), &rows)?.into_iter().collect())
     }
 }
 

@@ -1,27 +1,23 @@
 //! The application behind one face.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use cqrs_core::{
-    App, Consistency, DispatchError, Dispatched, Projection, Rebuild, Router, StartError, StoreError,
-    SubscriberStatus, Version,
+    App, Consistency, LogCommands, MeasureCommands, Projection, ReadModel, Rebuild, Router, StartError,
+    Store, StoreError, SubscriberStatus,
 };
+use cqrs_postgres::{ConnectError, PostgresOptions, PostgresStore};
 use cqrs_sqlite::SqliteStore;
-use futures::stream::{self, Stream};
+use futures::stream::Stream;
 
-use crate::query::Queries;
+use crate::database::{Reader, Tables};
+use crate::dispatch::PATIENCE;
 use crate::{
-    AccountBalance, AccountBalances, AccountId, AccountStatements, Amount, MineCoin, MineCoinError,
-    ReceiveCoins, SendCoins, SendCoinsError, SendCoinsProcess, StatementLine, TransferId, TransferQuery,
-    TransferStatus, Transfers,
+    AccountBalances, AccountStatements, DatabaseAddress, MineCoin, ReceiveCoins, SendCoins,
+    SendCoinsProcess, Transfers,
 };
 
-/// How long a command may take, with all that follows from it, before its caller is told that it is under
-/// way: far longer than a healthy disk needs, and short enough for somebody who waits at a terminal.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The whole application on one SQLite file. Cheap to clone.
+/// The whole application on one database: an SQLite file, or PostgreSQL for many nodes. Cheap to clone.
 ///
 /// ```
 /// use coins::Coins;
@@ -45,68 +41,52 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Coins {
     app: App,
-    queries: Queries,
+    reader: Reader,
 }
 
-/// Why a file cannot be opened.
+/// Why a database cannot be opened. No message has a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// There is no such file.
-    #[error("there is no database {}", .0.display())]
-    Missing(PathBuf),
+    /// There is no such file, or the application has never been in that PostgreSQL database.
+    #[error("there is no database {0}")]
+    Missing(DatabaseAddress),
     /// The store cannot use the file.
     #[error(transparent)]
-    Store(#[from] cqrs_sqlite::OpenError),
+    Sqlite(#[from] cqrs_sqlite::OpenError),
+    /// The store cannot use the PostgreSQL database.
+    #[error(transparent)]
+    Postgres(#[from] ConnectError),
     /// The application does not start on it.
-    #[error("cannot start on the database {}", path.display())]
+    #[error("cannot start on the database {database}")]
     Start {
-        /// The file.
-        path: PathBuf,
+        /// The database.
+        database: DatabaseAddress,
         /// What does not fit.
         source: StartError,
     },
 }
 
-/// A transfer that has begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transfer {
-    /// Which of the sender's transfers.
-    pub transfer_id: TransferId,
-    /// What became of the command that sent the coins.
-    pub sent: Dispatched,
-}
-
-impl Transfer {
-    /// Whether the coins have arrived, and queries know of it. If not, they are under way, and arrive
-    /// whatever happens meanwhile.
-    pub fn arrived(&self) -> bool {
-        self.sent.consistency == Consistency::Reached
-    }
-}
-
 impl Coins {
-    /// Opens a database, and makes it when there is none. Transfers that were cut short go on at once.
+    /// Opens a database, and makes what it needs when that is not there. Transfers that were cut short go on at once.
+    ///
+    /// It is the path of an SQLite file, or the URL of a PostgreSQL database, `postgres://user@host:port/database`. There
+    /// everything is in the schema `cqrs`, and any number of nodes may open it.
     ///
     /// # Errors
     ///
-    /// [`OpenError`] when the file is no database of this application, or cannot be written.
-    pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        let store = SqliteStore::open(path).await?;
-        let read_model = store.read_model();
-        let queries = Queries::on(read_model.reader());
-        let app = App::builder(store)
-            .router(Router::new().route::<MineCoin>().route::<SendCoins>().route::<ReceiveCoins>())
-            .projection(AccountBalances, read_model.clone())
-            .projection(Transfers, read_model.clone())
-            .projection(AccountStatements, read_model)
-            .process_manager::<SendCoinsProcess>()
-            .start()
-            .await
-            .map_err(|source| OpenError::Start { path: path.to_owned(), source })?;
-        tracing::debug!(path = %path.display(), "the database is open");
-        Ok(Self { app, queries })
+    /// [`OpenError`] when it is no database of this application, or cannot be written.
+    pub async fn open(database: impl AsRef<Path>) -> Result<Self, OpenError> {
+        match DatabaseAddress::of(database) {
+            DatabaseAddress::File(path) => {
+                let store = SqliteStore::open(&path).await?;
+                Self::on_sqlite(store, DatabaseAddress::File(path)).await
+            }
+            DatabaseAddress::Postgres(url) => {
+                let store = PostgresStore::connect(&url).await?;
+                Self::on_postgres(store, DatabaseAddress::Postgres(url)).await
+            }
+        }
     }
 
     /// Opens a database that is there already.
@@ -114,137 +94,64 @@ impl Coins {
     /// # Errors
     ///
     /// [`OpenError::Missing`] when it is not; otherwise as [`Coins::open`].
-    pub async fn open_existing(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        // A path that cannot even be looked at fails with the store's own words.
-        if let Ok(false) = path.as_ref().try_exists() {
-            return Err(OpenError::Missing(path.as_ref().to_owned()));
-        }
-        Self::open(path).await
-    }
-
-    /// Claims a coin with a proof of work. When this returns, queries know of the coin, unless the
-    /// outcome's `consistency` says that they lag behind.
-    ///
-    /// # Errors
-    ///
-    /// [`MineCoinError`] when the nonce was used, or proves no work.
-    pub async fn mine_coin(
-        &self,
-        account: &AccountId,
-        nonce: u64,
-    ) -> Result<Dispatched, DispatchError<MineCoinError>> {
-        let command = MineCoin { account_id: account.clone(), nonce };
-        self.app.dispatch(command).strong().timeout(PATIENCE).await
-    }
-
-    /// Sends coins. When this returns they have arrived, unless [`Transfer::arrived`] says otherwise.
-    ///
-    /// # Errors
-    ///
-    /// [`SendCoinsError`] when the sender has not enough.
-    pub async fn send_coins(
-        &self,
-        from: &AccountId,
-        to: &AccountId,
-        amount: Amount,
-    ) -> Result<Transfer, DispatchError<SendCoinsError>> {
-        let transfer_id = TransferId::random();
-        let command = SendCoins { account_id: from.clone(), to: to.clone(), amount, transfer_id };
-        let sent = self.app.dispatch(command).settled().timeout(PATIENCE).await?;
-        Ok(Transfer { transfer_id, sent })
-    }
-
-    /// Who has most coins; among equals the smallest account id. `None` when nobody has an account.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be read.
-    pub async fn richest(&self) -> Result<Option<AccountBalance>, StoreError> {
-        Ok(self.accounts(1).await?.pop())
-    }
-
-    /// One account, or `None` when nothing ever happened to it.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be read.
-    pub async fn account(&self, id: &AccountId) -> Result<Option<AccountBalance>, StoreError> {
-        self.queries.account(id).await
-    }
-
-    /// The accounts with most coins, in the order of [`Coins::richest`], at most `top`.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be read.
-    pub async fn accounts(&self, top: u64) -> Result<Vec<AccountBalance>, StoreError> {
-        self.queries.top(top).await
-    }
-
-    /// An account's history with its balance at every step, the newest line first: at most `limit` lines, before a
-    /// version when one is given.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be read.
-    pub async fn statement(
-        &self,
-        account: &AccountId,
-        before: Option<Version>,
-        limit: u64,
-    ) -> Result<Vec<StatementLine>, StoreError> {
-        self.queries.statement(account, before, limit).await
-    }
-
-    /// Transfers, the newest first, at most `limit`.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be read.
-    pub async fn transfers(
-        &self,
-        query: &TransferQuery,
-        limit: u64,
-    ) -> Result<Vec<TransferStatus>, StoreError> {
-        self.queries.transfers(query, limit).await
-    }
-
-    /// Transfers as [`Coins::transfers`] tells them, again whenever that answer changes, whoever changes it, until the
-    /// application ends. The stream ends after its first error.
-    pub fn watch_transfers(
-        &self,
-        query: TransferQuery,
-        limit: u64,
-    ) -> impl Stream<Item = Result<Vec<TransferStatus>, StoreError>> + Send + use<> {
-        let (queries, status) = (self.queries.clone(), self.app.watch_status(Transfers::NAME));
-        stream::try_unfold((status, None), move |(status, told)| {
-            let (queries, query) = (queries.clone(), query.clone());
-            async move {
-                let Some(mut status) = status else { return Ok(None) };
-                loop {
-                    // What changes while the table is read is seen in the next round.
-                    if status.borrow_and_update().state.is_stopped() {
-                        return Ok(None);
-                    }
-                    let found = queries.transfers(&query, limit).await?;
-                    if told.as_ref() != Some(&found) {
-                        return Ok(Some((found.clone(), (Some(status), Some(found)))));
-                    }
-                    if status.changed().await.is_err() {
-                        return Ok(None);
-                    }
+    pub async fn open_existing(database: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let address = DatabaseAddress::of(&database);
+        match &address {
+            // A path that cannot even be looked at fails with the store's own words.
+            DatabaseAddress::File(path) if matches!(path.try_exists(), Ok(false)) => {
+                Err(OpenError::Missing(address))
+            }
+            DatabaseAddress::Postgres(url) => {
+                let options = PostgresOptions::new().without_migrations();
+                match PostgresStore::connect_with(url, options).await {
+                    Err(ConnectError::NotMigrated { found: 0, .. }) => Err(OpenError::Missing(address)),
+                    // It is there, and old.
+                    Err(ConnectError::NotMigrated { .. }) => Self::open(database).await,
+                    connected => Self::on_postgres(connected?, address).await,
                 }
             }
-        })
+            DatabaseAddress::File(_) => Self::open(database).await,
+        }
     }
 
-    /// The transfers with an id: one, or none, unless several senders have used the same id.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be read.
-    pub async fn transfer(&self, id: TransferId) -> Result<Vec<TransferStatus>, StoreError> {
-        self.queries.transfer(id).await
+    async fn on_sqlite(store: SqliteStore, address: DatabaseAddress) -> Result<Self, OpenError> {
+        let read_model = store.read_model();
+        let reader = Reader::Sqlite(read_model.reader().clone());
+        Self::start(store, read_model, reader, address).await
+    }
+
+    async fn on_postgres(store: PostgresStore, address: DatabaseAddress) -> Result<Self, OpenError> {
+        let read_model = store.read_model();
+        let reader = Reader::Postgres(read_model.reader().clone());
+        Self::start(store, read_model, reader, address).await
+    }
+
+    async fn start<R>(
+        store: impl Store,
+        read_model: R,
+        reader: Reader,
+        database: DatabaseAddress,
+    ) -> Result<Self, OpenError>
+    where
+        R: ReadModel<Target: Tables> + Clone,
+    {
+        let app = App::builder(store)
+            .router(Router::new().route::<MineCoin>().route::<SendCoins>().route::<ReceiveCoins>())
+            .projection(AccountBalances::default(), read_model.clone())
+            .projection(Transfers::default(), read_model.clone())
+            .projection(AccountStatements::default(), read_model)
+            .process_manager::<SendCoinsProcess>()
+            .middleware(LogCommands)
+            .middleware(MeasureCommands::new())
+            .start()
+            .await;
+        match app {
+            Ok(app) => {
+                tracing::debug!(%database, "the database is open");
+                Ok(Self { app, reader })
+            }
+            Err(source) => Err(OpenError::Start { database, source }),
+        }
     }
 
     /// Waits until all that has happened so far, whoever did it, is finished: coins under way have
@@ -270,7 +177,7 @@ impl Coins {
 
     /// The names of the read models.
     pub fn projections(&self) -> impl Iterator<Item = &'static str> {
-        [AccountBalances::NAME, Transfers::NAME, AccountStatements::NAME].into_iter()
+        [<AccountBalances>::NAME, <Transfers>::NAME, <AccountStatements>::NAME].into_iter()
     }
 
     /// Makes a read model anew from the log, beside the old one, while that is in use.
@@ -278,7 +185,7 @@ impl Coins {
         self.app.rebuild(projection)
     }
 
-    /// Finishes the commands under way and lets go of the file.
+    /// Finishes the commands under way and lets go of the database.
     pub async fn close(&self) {
         self.app.shutdown().await;
         tracing::debug!("the database is closed");
@@ -286,5 +193,9 @@ impl Coins {
 
     pub(crate) fn app(&self) -> &App {
         &self.app
+    }
+
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
     }
 }

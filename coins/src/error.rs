@@ -1,8 +1,20 @@
 //! Why an account refuses a command.
 
+use cqrs_core::CommandId;
+
 use crate::{AccountId, Amount, TransferId};
 
 /// Why a coin is not granted.
+///
+/// ```
+/// use coins::MineCoinError;
+///
+/// // A client may rely on the code; the sentence is for people.
+/// let refused = MineCoinError::UsedNonce { account_id: "me".parse()?, nonce: 190, last: 443 };
+/// assert_eq!(refused.code(), "used_nonce");
+/// assert_eq!(refused.to_string(), r#"nonce 190 was used: the last one of "me" is 443"#);
+/// # Ok::<(), coins::InvalidAccountId>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MineCoinError {
@@ -28,6 +40,13 @@ pub enum MineCoinError {
         /// The first byte of its hash.
         found: u8,
     },
+    /// The caller's id of the command was used before, for another command. Told by [`Coins`](crate::Coins), and not by
+    /// the account.
+    #[error("command {command_id} was something else before: another command wants another id")]
+    UsedCommandId {
+        /// The id.
+        command_id: CommandId,
+    },
 }
 
 impl MineCoinError {
@@ -36,6 +55,7 @@ impl MineCoinError {
         match self {
             Self::UsedNonce { .. } => "used_nonce",
             Self::InvalidNonce { .. } => "invalid_nonce",
+            Self::UsedCommandId { .. } => "used_command_id",
         }
     }
 }
@@ -62,6 +82,13 @@ pub enum SendCoinsError {
         /// The transfer that was sent before.
         transfer_id: TransferId,
     },
+    /// The caller's id of the command was used before, for another command. Told by [`Coins`](crate::Coins), and not by
+    /// the account.
+    #[error("command {command_id} was something else before: another command wants another id")]
+    UsedCommandId {
+        /// The id.
+        command_id: CommandId,
+    },
 }
 
 impl SendCoinsError {
@@ -70,6 +97,7 @@ impl SendCoinsError {
         match self {
             Self::NotEnoughCoins { .. } => "not_enough_coins",
             Self::UsedTransfer { .. } => "used_transfer",
+            Self::UsedCommandId { .. } => "used_command_id",
         }
     }
 }

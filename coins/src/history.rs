@@ -48,10 +48,49 @@ impl Coins {
         Ok(AccountEvents { events: decode(page.events)?, scanned_to: page.scanned_to })
     }
 
+    /// Where the log ends: the position of the last event.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn head(&self) -> Result<Position, StoreError> {
+        self.app().store().head().await
+    }
+
+    /// The event at a position, or `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read, or the event.
+    pub async fn event_at(&self, position: Position) -> Result<Option<RecordedAccountEvent>, StoreError> {
+        let Some(before) = position.as_u64().checked_sub(1) else { return Ok(None) };
+        let mut page = self.all_events(Position::new(before), 1).await?;
+        Ok(page.events.pop().filter(|event| event.position == position))
+    }
+
     /// The history of one account or of all, from a position on and without end: what is there, then what
     /// comes, without gap or duplicate, also when other processes write.
     ///
     /// The stream ends after its first error, and when the database is closed.
+    ///
+    /// ```
+    /// use coins::{AccountEvent, Coins};
+    /// use cqrs_core::Position;
+    /// use futures::StreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let coins = Coins::open(directory.path().join("coins.db")).await?;
+    ///
+    /// let me = "me".parse()?;
+    /// coins.mine_coin(&me, 190).await?;
+    /// let mut history = coins.follow(Some(&me), Position::ZERO);
+    /// let first = history.next().await.ok_or("it goes on")??;
+    /// assert_eq!(first.data, AccountEvent::CoinMined { account_id: me, nonce: 190 });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn follow(
         &self,
         account: Option<&AccountId>,

@@ -59,6 +59,22 @@ impl Coins {
     /// `progress` is called after each coin; [`ControlFlow::Break`] asks for no more, and what is under way
     /// is finished first. When this returns, queries know of the coins, as in [`Coins::mine_coin`].
     ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use coins::Coins;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let coins = Coins::open(directory.path().join("coins.db")).await?;
+    ///
+    /// let mined = coins.mine_next(&"me".parse()?, 3, |_| ControlFlow::Continue(())).await?;
+    /// assert_eq!((mined.coins, mined.last_nonce), (3, Some(486)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`MiningError`]; it says how many coins were mined before.

@@ -1,17 +1,46 @@
 //! Each account's history with its balance at every step, as a table that queries can ask.
 
-use async_trait::async_trait;
-use cqrs_core::{BoxError, Position, Projection, RecordedEvent, Version};
+use std::collections::BTreeSet;
+
+use cqrs_core::{BoxError, Position, RecordedEvent, Version};
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
+use crate::database::{Sql, sql};
+use crate::table::{Change, Keeps, Table};
 use crate::{AccountEvent, AccountId, TransferId};
 
 /// Keeps the statement of every account in the table `coins_statements`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AccountStatements;
+pub type AccountStatements<C = SqliteConnection> = Keeps<Statements, C>;
 
-/// A line of a statement, as `append.sql` reads it.
+/// The table `coins_statements`: each account's history, with what it had at every step.
+#[derive(Clone, Copy, Debug)]
+pub enum Statements {}
+
+/// The longest leaderboard of the past.
+pub(crate) const LONGEST_LEADERBOARD: u64 = 1_000;
+
+/// How often it is kept who is richest, in positions of the log. A leaderboard costs as much as what has happened since the
+/// last time, so that more often makes it faster, and the table larger.
+const EVERY: u64 = 4_000;
+
+/// How many events are written at once. It is kept who is richest between two such writes, and so at most so many events later
+/// than wanted.
+const AT_ONCE: usize = 1_000;
+
+/// How many accounts are kept then: whatever happens until the next time happens to fewer than `EVERY + AT_ONCE` of them, and
+/// the richest of the others are as many as a leaderboard shows.
+const MOST: u64 = LONGEST_LEADERBOARD + EVERY + AT_ONCE as u64;
+
+/// Where the log is, as `top` reads it.
+#[derive(Serialize)]
+struct Top {
+    position: Position,
+    every: u64,
+    most: u64,
+}
+
+/// A line of a statement, as `append` reads it.
 #[derive(Serialize)]
 struct Row<'a> {
     account_id: &'a AccountId,
@@ -19,7 +48,7 @@ struct Row<'a> {
     position: Position,
     at: i64,
     change: i64,
-    // As text: SQLite's integers end at 2⁶³ − 1.
+    // As text: integers of databases end at 2⁶³ − 1.
     nonce: Option<String>,
     other: Option<&'a AccountId>,
     transfer_id: Option<TransferId>,
@@ -49,35 +78,38 @@ impl<'a> Row<'a> {
     }
 }
 
-#[async_trait]
-impl Projection for AccountStatements {
+impl Table for Statements {
     const NAME: &'static str = "account-statements";
-    type Event = AccountEvent;
-    type Target = SqliteConnection;
+    // 2: indexes for the leaderboard of any position. 3: who was richest at some of them.
+    const VERSION: u32 = 3;
+    const SCHEMA: Sql = sql!("statements/schema");
 
-    async fn setup(&self, connection: &mut SqliteConnection) -> Result<(), BoxError> {
-        sqlx::raw_sql(include_str!("statements/schema.sql")).execute(connection).await?;
-        Ok(())
+    fn changes(events: &[RecordedEvent<AccountEvent>]) -> Result<Vec<Change>, BoxError> {
+        let mut changes = Vec::new();
+        for events in events.chunks(AT_ONCE) {
+            changes.extend(written_at_once(events, EVERY, MOST)?);
+        }
+        Ok(changes)
     }
+}
 
-    async fn project(
-        &self,
-        event: &RecordedEvent<AccountEvent>,
-        connection: &mut SqliteConnection,
-    ) -> Result<(), BoxError> {
-        self.project_batch(std::slice::from_ref(event), connection).await
-    }
-
-    async fn project_batch(
-        &self,
-        events: &[RecordedEvent<AccountEvent>],
-        connection: &mut SqliteConnection,
-    ) -> Result<(), BoxError> {
-        let rows = events.iter().map(Row::of).collect::<Result<Vec<_>, _>>()?;
-        let rows = serde_json::to_string(&rows)?;
-        sqlx::query(include_str!("statements/append.sql")).bind(rows).execute(connection).await?;
-        Ok(())
-    }
+/// Lines of statements, and what follows from them.
+fn written_at_once(
+    events: &[RecordedEvent<AccountEvent>],
+    every: u64,
+    most: u64,
+) -> Result<impl Iterator<Item = Change>, BoxError> {
+    let rows = events.iter().map(Row::of).collect::<Result<Vec<_>, _>>()?;
+    let accounts: BTreeSet<_> = rows.iter().map(|row| row.account_id).collect();
+    let accounts: Vec<_> = accounts.into_iter().collect();
+    let top: Vec<_> =
+        rows.last().map(|row| Top { position: row.position, every, most }).into_iter().collect();
+    let changes = [
+        Change::of(sql!("statements/append"), &rows)?,
+        Change::of(sql!("statements/standings"), &accounts)?,
+        Change::of(sql!("statements/top"), &top)?,
+    ];
+    Ok(changes.into_iter().flatten())
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
 //! Every transfer, as a table that queries can ask.
 
-use async_trait::async_trait;
-use cqrs_core::{BoxError, Position, Projection, RecordedEvent};
+use cqrs_core::{BoxError, Position, RecordedEvent};
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
+use crate::database::{Sql, sql};
+use crate::table::{Change, Keeps, Table};
 use crate::{AccountEvent, AccountId, Amount, TransferId};
 
 /// Keeps every transfer in the table `coins_transfers`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Transfers;
+pub type Transfers<C = SqliteConnection> = Keeps<AllTransfers, C>;
 
-/// A transfer that begins, as `sent.sql` reads it.
+/// The table `coins_transfers`: every transfer, with what became of it.
+#[derive(Clone, Copy, Debug)]
+pub enum AllTransfers {}
+
+/// A transfer that begins, as `sent` reads it.
 #[derive(Serialize)]
 struct Sent<'a> {
     position: Position,
@@ -22,7 +26,7 @@ struct Sent<'a> {
     at: i64,
 }
 
-/// A transfer that ends, as `arrived.sql` reads it.
+/// A transfer that ends, as `arrived` reads it.
 #[derive(Serialize)]
 struct Arrived<'a> {
     transfer_id: TransferId,
@@ -30,31 +34,13 @@ struct Arrived<'a> {
     at: i64,
 }
 
-#[async_trait]
-impl Projection for Transfers {
+impl Table for AllTransfers {
     const NAME: &'static str = "transfers";
-    type Event = AccountEvent;
-    type Target = SqliteConnection;
-
-    async fn setup(&self, connection: &mut SqliteConnection) -> Result<(), BoxError> {
-        sqlx::raw_sql(include_str!("transfers/schema.sql")).execute(connection).await?;
-        Ok(())
-    }
-
-    async fn project(
-        &self,
-        event: &RecordedEvent<AccountEvent>,
-        connection: &mut SqliteConnection,
-    ) -> Result<(), BoxError> {
-        self.project_batch(std::slice::from_ref(event), connection).await
-    }
+    const VERSION: u32 = 1;
+    const SCHEMA: Sql = sql!("transfers/schema");
 
     /// What arrives was sent before, so a batch may take all that begins first, and then all that ends.
-    async fn project_batch(
-        &self,
-        events: &[RecordedEvent<AccountEvent>],
-        connection: &mut SqliteConnection,
-    ) -> Result<(), BoxError> {
+    fn changes(events: &[RecordedEvent<AccountEvent>]) -> Result<Vec<Change>, BoxError> {
         let (mut sent, mut arrived) = (Vec::new(), Vec::new());
         for event in events {
             let at = event.recorded_at.as_micros();
@@ -69,15 +55,9 @@ impl Projection for Transfers {
                 }
             }
         }
-        if !sent.is_empty() {
-            let sent = serde_json::to_string(&sent)?;
-            sqlx::query(include_str!("transfers/sent.sql")).bind(sent).execute(&mut *connection).await?;
-        }
-        if !arrived.is_empty() {
-            let arrived = serde_json::to_string(&arrived)?;
-            sqlx::query(include_str!("transfers/arrived.sql")).bind(arrived).execute(connection).await?;
-        }
-        Ok(())
+        let sent = Change::of(sql!("transfers/sent"), &sent)?;
+        let arrived = Change::of(sql!("transfers/arrived"), &arrived)?;
+        Ok(sent.into_iter().chain(arrived).collect())
     }
 }
 

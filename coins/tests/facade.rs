@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use coins::{
-    AccountEvent, AccountId, Amount, Coins, MinedCoins, MiningError, OpenError, Search, StatementEntry,
-    StatementLine, TransferQuery,
+    AccountEvent, AccountId, Amount, Coins, DatabaseAddress, MinedCoins, MiningError, OpenError, Search,
+    StatementEntry, StatementLine, TransferQuery,
 };
 use cqrs_core::{Consistency, Position, Version};
 use futures::StreamExt;
@@ -222,7 +222,9 @@ async fn pages_of_history_join_without_gap_or_overlap() {
 async fn a_database_that_must_exist_is_not_made() {
     let place = Place::new();
     let error = Coins::open_existing(place.path()).await.unwrap_err();
-    assert!(matches!(error, OpenError::Missing(path) if path == place.path()));
+    assert!(
+        matches!(error, OpenError::Missing(database) if database == DatabaseAddress::File(place.path()))
+    );
     assert!(!place.path().exists());
 }
 

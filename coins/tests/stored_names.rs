@@ -42,9 +42,9 @@ fn what_is_stored_keeps_its_shape() {
         .command(&SendCoins { account_id: me.clone(), to: you.clone(), amount, transfer_id })
         .command(&ReceiveCoins { account_id: me.clone(), from: you, amount, transfer_id })
         .process(&SendCoinsProcess::default())
-        .name("projection", AccountBalances::NAME)
-        .name("projection of transfers", Transfers::NAME)
-        .name("projection of statements", AccountStatements::NAME)
+        .name("projection", <AccountBalances>::NAME)
+        .name("projection of transfers", <Transfers>::NAME)
+        .name("projection of statements", <AccountStatements>::NAME)
         .name("stream of me", Account::stream(&me).unwrap().as_str())
         .check();
 }

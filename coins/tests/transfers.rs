@@ -17,7 +17,7 @@ async fn app(directory: &tempfile::TempDir) -> (TestApp, SqliteStore) {
     let store = SqliteStore::open(directory.path().join("coins.db")).await.unwrap();
     let builder = App::builder(store.clone())
         .router(Router::new().route::<MineCoin>().route::<SendCoins>().route::<ReceiveCoins>())
-        .projection(AccountBalances, store.read_model())
+        .projection(AccountBalances::default(), store.read_model())
         .process_manager::<SendCoinsProcess>();
     (TestApp::start(builder).await, store)
 }

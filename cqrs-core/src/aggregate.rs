@@ -12,6 +12,43 @@ use crate::{Command, Event, InvalidStreamId, Snapshots, StreamId};
 /// `stateₙ = apply(stateₙ₋₁, eventₙ)`. It lives in memory while it is in use and is never shared: only its
 /// own [`Handle`] implementations see it, and a caller who asks to [look](crate::Dispatch::state) right
 /// after a command. Queries are what projections are for.
+///
+/// ```
+/// use cqrs_core::{Aggregate, Event};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// enum DoorEvent {
+///     Opened,
+///     Closed,
+/// }
+///
+/// impl Event for DoorEvent {
+///     const CATEGORY: &'static str = "door";
+/// }
+///
+/// #[derive(Default)]
+/// struct Door {
+///     open: bool,
+/// }
+///
+/// impl Aggregate for Door {
+///     type Id = u32;
+///     type Event = DoorEvent;
+///
+///     fn apply(&mut self, event: &DoorEvent) {
+///         self.open = matches!(event, DoorEvent::Opened);
+///     }
+/// }
+///
+/// let mut door = Door::default();
+/// for event in [DoorEvent::Opened, DoorEvent::Closed, DoorEvent::Opened] {
+///     door.apply(&event);
+/// }
+/// assert!(door.open);
+/// assert_eq!(Door::stream(&7)?.to_string(), "door-7");
+/// # Ok::<(), cqrs_core::InvalidStreamId>(())
+/// ```
 pub trait Aggregate: Default + Send + Sync + 'static {
     /// What tells one aggregate from another. Its `Display` form is the stream's key, so it must be
     /// unique, never change, and contain no control characters.
@@ -54,6 +91,26 @@ pub trait Aggregate: Default + Send + Sync + 'static {
     /// again when it is needed, so this trades memory for reading, and nothing else.
     ///
     /// An aggregate that has come to its end, such as an order that was delivered, says [`Lifespan::End`].
+    ///
+    /// ```
+    /// # use cqrs_core::{Aggregate, Event, Lifespan};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] enum OrderEvent { Placed, Delivered }
+    /// # impl Event for OrderEvent { const CATEGORY: &'static str = "order"; }
+    /// #[derive(Default)]
+    /// struct Order {
+    ///     delivered: bool,
+    /// }
+    ///
+    /// impl Aggregate for Order {
+    ///     # type Id = String;
+    ///     # type Event = OrderEvent;
+    ///     # fn apply(&mut self, event: &OrderEvent) { self.delivered = matches!(event, OrderEvent::Delivered); }
+    ///     fn lifespan(&self) -> Lifespan {
+    ///         if self.delivered { Lifespan::End } else { Lifespan::Default }
+    ///     }
+    /// }
+    /// ```
     fn lifespan(&self) -> Lifespan {
         Lifespan::Default
     }
@@ -84,6 +141,40 @@ pub enum Lifespan {
 /// How an aggregate decides a command.
 ///
 /// Each command has its exact error: `type Error = Infallible` says that it can never be refused.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// /// Takes everything out.
+/// #[derive(Serialize, Deserialize)]
+/// struct Empty {
+///     account: String,
+/// }
+/// #
+/// # impl Command for Empty {
+/// #     const NAME: &'static str = "Empty";
+/// #     type Aggregate = Account;
+/// #     fn aggregate_id(&self) -> &String { &self.account }
+/// # }
+///
+/// impl Handle<Empty> for Account {
+///     type Error = NotEnough;
+///
+///     fn handle(&self, command: &Empty) -> Result<Vec<AccountEvent>, NotEnough> {
+///         match self.balance {
+///             0 => Err(NotEnough { balance: 0 }),
+///             amount => Ok(vec![AccountEvent::Withdrawn { account: command.account.clone(), amount }]),
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), NotEnough> {
+/// let empty = Empty { account: "me".to_owned() };
+/// let events = Account { balance: 3 }.handle(&empty)?;
+/// assert_eq!(events, [AccountEvent::Withdrawn { account: "me".to_owned(), amount: 3 }]);
+/// assert_eq!(Account { balance: 0 }.handle(&empty), Err(NotEnough { balance: 0 }));
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the aggregate `{Self}` cannot handle the command `{C}`",
     label = "`Handle<{C}>` is not implemented for `{Self}`",

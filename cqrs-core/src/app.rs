@@ -27,6 +27,22 @@ use crate::{Dispatch, Dispatchable, Router, Store, SubscriberStatus};
 /// A running application. Cheap to clone; every clone is the same application.
 ///
 /// When the last clone is dropped without [`App::shutdown`], its background work ends in its own time.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let balances = InMemory::default();
+/// let app = App::builder(MemoryStore::new()).projection(Balances, balances.clone()).start().await?;
+/// app.dispatch(deposit("me", 5)).strong().await?;
+/// assert_eq!(balances.read(|balances| balances["me"]).await, 5);
+/// for subscriber in app.status() {
+///     println!("{}: {:?}, {} behind", subscriber.name, subscriber.state, subscriber.lag());
+/// }
+/// app.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
 
@@ -47,8 +63,11 @@ struct Inner {
     mended: watch::Receiver<bool>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Who ends the application, and what has not ended yet.
+    ending: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// From start to shutdown, and commands in between.
 impl App {
     /// Begins an application on a store.
     pub fn builder(store: impl Store) -> AppBuilder {
@@ -88,10 +107,13 @@ impl App {
     pub async fn shutdown(&self) {
         self.0.dispatcher.drain().await;
         self.0.stop.send_replace(true);
-        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        for task in tasks {
+        // Whoever comes second, or again after he was cut off, waits for the same.
+        let mut ending = self.0.ending.lock().await;
+        ending.append(&mut self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        while let Some(task) = ending.last_mut() {
             // A task that panicked has ended too, and has said so in its status.
             let _ = task.await;
+            ending.pop();
         }
         self.0.store.close().await;
     }

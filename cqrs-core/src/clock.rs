@@ -9,6 +9,19 @@ use serde::{Deserialize, Serialize};
 
 /// A moment, in microseconds since 1970-01-01T00:00:00Z; written as RFC 3339, or, beyond the year 9999, as the number
 /// that it is.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use cqrs_core::Timestamp;
+///
+/// let noon: Timestamp = "2024-02-29T12:00:00Z".parse()?;
+/// let later = noon.plus(Duration::from_millis(1_500));
+/// assert_eq!(later.to_string(), "2024-02-29T12:00:01.500000Z");
+/// assert_eq!(later.since(noon), Duration::from_millis(1_500));
+/// assert!(noon < later && noon.since(later).is_zero());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);
@@ -86,6 +99,27 @@ impl From<Timestamp> for String {
 const BEYOND: &str = " µs since 1970";
 
 /// Where the framework learns the time; a test passes one that it controls.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// /// It is always the same moment.
+/// struct Standing(Timestamp);
+///
+/// impl Clock for Standing {
+///     fn now(&self) -> Timestamp {
+///         self.0
+///     }
+/// }
+///
+/// let moment = "2024-02-29T12:00:00Z".parse()?;
+/// let app = App::builder(MemoryStore::new()).clock(Standing(moment)).start().await?;
+/// let (_, events) = app.dispatch(deposit("me", 5)).events().await?;
+/// assert_eq!(events[0].recorded_at, moment);
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.

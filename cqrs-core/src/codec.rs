@@ -14,6 +14,24 @@ use serde::de::DeserializeOwned;
 use crate::{BoxError, Json};
 
 /// Why an event cannot be encoded or decoded.
+///
+/// ```
+/// use cqrs_core::{CodecError, Json, decode, encode};
+///
+/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+/// enum AccountEvent {
+///     Deposited { amount: u64 },
+/// }
+///
+/// let (event_type, data) = encode(&AccountEvent::Deposited { amount: 5 })?;
+/// assert!(decode::<AccountEvent>(event_type, &data).is_ok());
+/// // The fields are not the variant's; what is wrong with them is its source.
+/// let error = decode::<AccountEvent>("Deposited", &Json::parse(r#"{"amount":"five"}"#)?).unwrap_err();
+/// assert!(matches!(error, CodecError::Mismatch { .. }));
+/// // A struct has no variant to be named after.
+/// assert!(matches!(encode(&[1, 2, 3]), Err(CodecError::NotAnEnum { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
@@ -81,6 +99,17 @@ pub fn encode<E: Serialize>(event: &E) -> Result<(&'static str, Json), CodecErro
 }
 
 /// Puts an enum together from a variant's name and its fields: the inverse of [`encode`].
+///
+/// ```
+/// # #[derive(Debug, PartialEq, serde::Deserialize)]
+/// enum AccountEvent {
+///     CoinMined { nonce: u64 },
+/// }
+///
+/// let data = cqrs_core::Json::parse(r#"{"nonce":190}"#)?;
+/// assert_eq!(cqrs_core::decode::<AccountEvent>("CoinMined", &data)?, AccountEvent::CoinMined { nonce: 190 });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -16,6 +16,27 @@ use crate::{
 ///
 /// The stored name of an event is the serde name of its variant, and the stored data the variant's
 /// fields; so renaming a variant or a field needs a `#[serde(rename = "…")]` that keeps the stored name.
+///
+/// ```
+/// use cqrs_core::{Event, encode};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// enum AccountEvent {
+///     // Stored as `Opened`, whatever the variant is called by now.
+///     #[serde(rename = "Opened")]
+///     AccountOpened { owner: String },
+///     Closed,
+/// }
+///
+/// impl Event for AccountEvent {
+///     const CATEGORY: &'static str = "account";
+/// }
+///
+/// let (event_type, data) = encode(&AccountEvent::AccountOpened { owner: "zoë".to_owned() })?;
+/// assert_eq!((event_type, data.as_str()), ("Opened", r#"{"owner":"zoë"}"#));
+/// # Ok::<(), cqrs_core::CodecError>(())
+/// ```
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The category of the streams that hold these events, such as `account`: ASCII letters, digits and
     /// `_`. Two event enums never share a category.
@@ -221,6 +242,21 @@ pub struct Undecodable {
 impl RecordedEvent {
     /// Decodes events, in order. Each is one, unless an [upcast](Event::upcasts) makes it several, which share their
     /// position, version and id, or none.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let app = App::builder(MemoryStore::new()).start().await?;
+    /// # app.dispatch(deposit("me", 5)).await?;
+    /// let stored = app.store().read_log(Position::ZERO, &EventFilter::all(), 100).await?.events;
+    /// assert_eq!((&*stored[0].event_type, stored[0].data.as_str()), ("Deposited", r#"{"account":"me","amount":5}"#));
+    ///
+    /// let events = RecordedEvent::decode_all::<AccountEvent>(stored)?;
+    /// assert_eq!(events[0].data, AccountEvent::Deposited { account: "me".to_owned(), amount: 5 });
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ mod options;
 mod partition;
 mod runner;
 
-pub(crate) use begin::begin;
+pub(crate) use begin::{begin, stands};
 pub use event_handler::EventHandler;
 pub use failure::{HandlerFailure, Policy};
 pub use options::HandlerOptions;

@@ -59,6 +59,18 @@ uuid_newtype! {
     /// A command that is dispatched with an id of the caller's own leaves a receipt in the store, in the
     /// same commit as its events. The same id again, at any time and on any node, changes nothing and
     /// answers with the first outcome.
+    ///
+    /// ```
+    /// use cqrs_core::CommandId;
+    /// use uuid::Uuid;
+    ///
+    /// // A key that the caller has anyway, such as the number of an order, makes an id that repeats with it.
+    /// const ORDERS: Uuid = Uuid::from_u128(0x8f0e_6a4b_2c71_4d3a_9e55_10c3_b7d2_64f8);
+    /// let id = CommandId::new(Uuid::new_v5(&ORDERS, b"order 1017"));
+    /// assert_eq!(id, CommandId::new(Uuid::new_v5(&ORDERS, b"order 1017")));
+    /// assert_eq!(id.to_string().parse::<CommandId>()?, id);
+    /// # Ok::<(), uuid::Error>(())
+    /// ```
     CommandId
 }
 
@@ -66,6 +78,16 @@ uuid_newtype! {
     /// Identifies one event, for consumers that deduplicate.
     ///
     /// It is derived from the command that emitted the event, see [`EventId::derive`].
+    ///
+    /// ```
+    /// use cqrs_core::{CommandId, EventId};
+    ///
+    /// let command = CommandId::new("019a2b6e-52d8-7f3a-9c55-0c1f6a7d8e90".parse()?);
+    /// let second = EventId::derive(command, 1);
+    /// assert_eq!(second.to_string(), "019a2b6e-52d8-7f3a-9c55-0c1f6a7d8e92");
+    /// assert_eq!(second.command(1), command);
+    /// # Ok::<(), uuid::Error>(())
+    /// ```
     EventId
 }
 
@@ -121,6 +143,30 @@ impl From<CommandId> for CorrelationId {
 }
 
 /// Where the framework gets new ids, and the randomness of its pauses; a test passes one that it controls.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use uuid::Uuid;
+///
+/// /// One, two, three.
+/// #[derive(Default)]
+/// struct Counted(AtomicU64);
+///
+/// impl IdSource for Counted {
+///     fn next_id(&self) -> Uuid {
+///         Uuid::from_u64_pair(self.0.fetch_add(1, Ordering::Relaxed) + 1, 0)
+///     }
+/// }
+///
+/// let app = App::builder(MemoryStore::new()).ids(Counted::default()).start().await?;
+/// let done = app.dispatch(deposit("me", 5)).await?;
+/// assert_eq!(done.command_id.to_string(), "00000000-0000-0001-0000-000000000000");
+/// # Ok(())
+/// # }
+/// ```
 pub trait IdSource: Send + Sync + 'static {
     /// A UUID that nobody has had before.
     fn next_id(&self) -> Uuid;

@@ -10,6 +10,16 @@ use serde_json::value::RawValue;
 /// A JSON document as text, valid by construction and cheap to clone.
 ///
 /// Stores keep this text as it is: what was written is what is read, to the byte.
+///
+/// ```
+/// use cqrs_core::Json;
+///
+/// let json = Json::parse(r#"{"amount": 5}"#)?;
+/// assert_eq!(json.as_str(), r#"{"amount": 5}"#);
+/// let value: serde_json::Value = json.decode()?;
+/// assert_eq!(value["amount"], 5);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Json(Arc<str>);
 

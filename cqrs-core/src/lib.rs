@@ -145,6 +145,17 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Where to look
+//!
+//! - *A domain* implements [`Event`], [`Aggregate`], [`Command`] and [`Handle`], and what follows the log: [`Projection`],
+//!   [`ProcessManager`], [`EventHandler`].
+//! - *An application* is put together by [`App::builder`]. [`App::dispatch`] sends commands; [`Dispatch`] is what a caller can
+//!   ask for, [`Dispatched`] and [`DispatchError`] are the answers. A [`Router`] knows commands by name, and
+//!   [`Middleware`] stands around all of them.
+//! - *An operator* looks at [`SubscriberStatus`] and [`ProcessHandle`], and has read models made anew by [`App::rebuild`].
+//! - *A store* implements [`Store`], which is [`EventStore`], [`SnapshotStore`], [`ProcessStore`], [`HandlerStore`] and
+//!   [`LeaseStore`]; [`ReadModel`] is for the tables of projections. Most of the other items are what these traits take and give.
 
 mod aggregate;
 mod app;
@@ -193,8 +204,8 @@ pub use store::{
     InvalidAppend, InvalidInstanceId, Lease, LeaseStore, LogPage, MAX_EVENT_BYTES, MAX_EVENT_TYPE_BYTES,
     MAX_EVENTS_PER_APPEND, MAX_INSTANCE_ID_BYTES, MAX_METADATA_DEPTH, OutboxEntry, OutboxOutcome,
     OutboxState, OutboxTask, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, ParkedState, ProcessStep,
-    ProcessStore, Snapshot, SnapshotStore, StepCause, StepError, Store, StoreError, StreamRead,
-    StreamWrite, Stuck, TaskDecision, TaskPage, TaskQuery,
+    ProcessStore, SHARDS, Share, Snapshot, SnapshotStore, StepCause, StepError, Store, StoreError,
+    StreamRead, StreamWrite, Stuck, TaskDecision, TaskPage, TaskQuery,
 };
 pub use stream::{ExpectedVersion, InvalidStreamId, MAX_STREAM_ID_BYTES, Position, StreamId, Version};
 pub use subscribe::{

@@ -1,6 +1,7 @@
 //! Process managers: events in, commands out, one business transaction over many aggregates.
 
 mod answer;
+mod asked;
 mod history;
 mod mend;
 mod outbox;
@@ -24,12 +25,23 @@ pub(crate) use mend::mend_all;
 pub(crate) use outbox::Outbox;
 pub use outgoing::{Failure, Interest, Outgoing, Recovery};
 pub(crate) use plan::{PlanError, chain_of};
-pub(crate) use worker::{ErasedProcess, ProcessWorker};
+pub(crate) use worker::{ErasedProcess, ProcessWorker, begin};
 
 use crate::{BoxError, EventSet, RecordedEvent};
 
 /// How process managers' tasks are done. Start from [`ProcessOptions::default`] and change what must be
 /// changed.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use cqrs_core::ProcessOptions;
+///
+/// let mut options = ProcessOptions::default();
+/// options.max_attempts = 5; // then the task is parked
+/// options.longest_retry = Duration::from_secs(5);
+/// # assert_eq!(options.max_attempts, 5);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ProcessOptions {
@@ -68,6 +80,44 @@ impl Default for ProcessOptions {
 /// application, since new code may have mended it, and when an operator says so. Only
 /// [`interested`](ProcessManager::interested) concerns no instance: while it panics, or names an instance badly, or an
 /// event cannot be decoded, the whole process manager tries again and its status says so.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// /// Gives a bonus for a large deposit, once for each account.
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Bonus {}
+///
+/// impl ProcessManager for Bonus {
+///     const NAME: &'static str = "bonus";
+///     type Event = AccountEvent;
+///
+///     fn interested(event: &AccountEvent) -> Interest {
+///         match event {
+///             AccountEvent::Deposited { account, amount: 100.. } => Interest::start(account),
+///             _ => Interest::none(),
+///         }
+///     }
+///
+///     fn handle(&self, event: &RecordedEvent<AccountEvent>) -> Vec<Outgoing> {
+///         let account = event.stream.key().to_owned();
+///         vec![Outgoing::command(Deposit { account, amount: 1 })]
+///     }
+/// }
+///
+/// let balances = InMemory::default();
+/// let app = App::builder(MemoryStore::new())
+///     .router(Router::new().route::<Deposit>()) // what it asks for comes back by name
+///     .process_manager::<Bonus>()
+///     .projection(Balances, balances.clone())
+///     .start()
+///     .await?;
+/// app.dispatch(deposit("me", 100)).settled().await?;
+/// assert_eq!(balances.read(|balances| balances["me"]).await, 101);
+/// # Ok(())
+/// # }
+/// ```
 pub trait ProcessManager: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The stored name of its checkpoint, instances and tasks. It must never change.
     const NAME: &'static str;
@@ -96,7 +146,7 @@ pub trait ProcessManager: Default + Serialize + DeserializeOwned + Send + Sync +
         Recovery::Park
     }
 
-    /// Answers a deadline that it asked for with [`Outgoing::deadline`]. It is not asked after its end.
+    /// Answers a deadline that it asked for with [`Outgoing::deadline`], once. It is not asked after its end.
     fn deadline(&self, _name: &str) -> Vec<Outgoing> {
         Vec::new()
     }

@@ -14,6 +14,19 @@ use crate::{BoxCommand, Command, DispatchError, Dispatched, Json, Rejection};
 ///
 /// Commands that arrive as a name and JSON need a route: from HTTP, from a queue, and from the process
 /// managers' outbox. Typed dispatch needs none.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let router = Router::new().route::<Deposit>().route::<Withdraw>();
+/// assert!(router.knows("Deposit"));
+/// let app = App::builder(MemoryStore::new()).router(router).start().await?;
+/// let unknown = app.dispatch(BoxCommand::new("Steal", Json::parse("{}")?)).await.unwrap_err();
+/// assert!(matches!(unknown, DispatchError::UnknownCommand { .. }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct Router {
     routes: BTreeMap<&'static str, Arc<dyn Route>>,

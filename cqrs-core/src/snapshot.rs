@@ -12,6 +12,29 @@ use crate::Json;
 ///
 /// A snapshot is written in the background, after the commands were answered. Only the next commands of the same
 /// aggregate wait while its state is serialised. One that cannot be written is tried again after a later command.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Counter {
+///     count: u64,
+/// }
+///
+/// impl Aggregate for Counter {
+///     type Id = String;
+///     type Event = AccountEvent;
+///
+///     fn apply(&mut self, _: &AccountEvent) {
+///         self.count += 1;
+///     }
+///
+///     fn snapshots() -> Option<Snapshots<Self>> {
+///         // Raise the version whenever the state, or what `apply` does, changes.
+///         Some(Snapshots::every(500).schema_version(2))
+///     }
+/// }
+/// # fn main() {}
+/// ```
 pub struct Snapshots<A> {
     every: u64,
     schema_version: u32,

@@ -25,7 +25,7 @@ pub use leases::{Lease, LeaseStore};
 pub use process::{
     Chain, InstanceChange, InstanceId, InstanceQuery, InstanceRecord, InstanceState, InvalidInstanceId,
     MAX_INSTANCE_ID_BYTES, OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, ProcessStep, ProcessStore,
-    StepCause, StepError, Stuck, TaskDecision, TaskPage, TaskQuery,
+    SHARDS, Share, StepCause, StepError, Stuck, TaskDecision, TaskPage, TaskQuery,
 };
 
 pub use snapshots::{Snapshot, SnapshotStore};

@@ -29,6 +29,15 @@ pub const MAX_STREAM_ID_BYTES: usize = 512;
 pub struct StreamId(Arc<str>);
 
 /// Why a text is no stream id.
+///
+/// ```
+/// use cqrs_core::{InvalidStreamId, StreamId};
+///
+/// assert!(matches!(StreamId::new("account", ""), Err(InvalidStreamId::EmptyKey(_))));
+/// assert!(matches!(StreamId::new("bank account", 7), Err(InvalidStreamId::Category(_))));
+/// assert!(matches!("account".parse::<StreamId>(), Err(InvalidStreamId::NoSeparator(_))));
+/// assert!(matches!(StreamId::new("account", "a\nb"), Err(InvalidStreamId::ControlCharacter(_))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidStreamId {
@@ -200,10 +209,26 @@ counter! {
 counter! {
     /// The number of an event in the log of the whole store: dense, in commit order, from 1; zero is the
     /// origin, before the first event.
+    ///
+    /// ```
+    /// use cqrs_core::Position;
+    ///
+    /// let read_up_to: Position = "41".parse()?;
+    /// assert_eq!(read_up_to.next(), Position::new(42));
+    /// assert!(Position::ZERO < read_up_to);
+    /// # Ok::<(), std::num::ParseIntError>(())
+    /// ```
     Position
 }
 
 /// What a writer believes of a stream when it appends.
+///
+/// ```
+/// use cqrs_core::{ExpectedVersion, Version};
+///
+/// assert!(ExpectedVersion::Exact(Version::new(3)).matches(Version::new(3)));
+/// assert!(!ExpectedVersion::NoStream.matches(Version::new(3)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExpectedVersion {
     /// Nothing: append whatever the version.

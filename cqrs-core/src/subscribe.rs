@@ -3,6 +3,7 @@
 mod consumer;
 mod meter;
 mod options;
+mod pages;
 mod projection;
 mod read_model;
 mod rebuild;
@@ -15,12 +16,14 @@ mod worker;
 
 pub(crate) use consumer::follow;
 pub use options::SubscribeOptions;
+pub(crate) use pages::Pages;
 pub use projection::Projection;
 pub use read_model::{Checkpoint, ReadModel};
 pub(crate) use rebuild::{Rebuildable, UnderWay};
-pub(crate) use reporter::{ProgressReporter, Reporter};
+pub(crate) use reporter::{ProgressReporter, Reporter, Setback};
 pub(crate) use run::{Halt, Runner, Worker};
 pub use start::StartFrom;
+pub(crate) use start::began;
 pub use status::{RebuildProgress, SubscriberKind, SubscriberState, SubscriberStatus};
 pub(crate) use tenant::Tenant;
 pub(crate) use worker::ProjectionWorker;

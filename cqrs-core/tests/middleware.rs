@@ -4,7 +4,6 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -12,7 +11,7 @@ use common::*;
 use cqrs_core::*;
 use cqrs_memory::MemoryStore;
 use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
-use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use metrics_util::debugging::DebuggingRecorder;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -186,38 +185,15 @@ async fn a_panic_in_middleware_harms_nobody() {
     }
 }
 
-/// A text that several writers share.
-#[derive(Clone, Default)]
-struct Text(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Text {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn the_log_tells_of_every_command_and_of_its_outcome() {
-    let text = Text::default();
-    let writer = text.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .without_time()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(move || writer.clone());
-    let _here = tracing::subscriber::set_default(subscriber.finish());
+    let (text, _here) = log_here();
     let app = App::builder(MemoryStore::new()).middleware(LogCommands).start().await.unwrap();
     let id = CommandId::new(Uuid::now_v7());
     app.dispatch(add("a", 5)).command_id(id).await.unwrap();
     app.dispatch(add("a", -9)).await.unwrap_err();
     app.dispatch(Panic { pot: "a".to_owned(), in_apply: false }).await.unwrap_err();
-    let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
-    let line = |message: &str| text.lines().find(|line| line.contains(message)).unwrap().to_owned();
+    let line = |message: &str| text.lines(message).remove(0);
     let accepted = line("a command took effect");
     assert!(accepted.contains("DEBUG") && accepted.contains(&format!("command_id={id}")), "{accepted}");
     assert!(
@@ -232,8 +208,7 @@ async fn the_log_tells_of_every_command_and_of_its_outcome() {
 #[tokio::test]
 async fn the_metrics_add_up() {
     let recorder = DebuggingRecorder::new();
-    let snapshotter = recorder.snapshotter();
-    let _here = metrics::set_default_local_recorder(&recorder);
+    let (snapshotter, _here) = metrics_here(&recorder);
     let app = App::builder(MemoryStore::new()).middleware(MeasureCommands::new()).start().await.unwrap();
     let id = CommandId::new(Uuid::now_v7());
     for _ in 0..2 {
@@ -241,28 +216,11 @@ async fn the_metrics_add_up() {
     }
     app.dispatch(add("a", 5)).await.unwrap();
     app.dispatch(add("a", -99)).await.unwrap_err();
-    let mut found = BTreeMap::new();
-    for (key, _, _, value) in snapshotter.snapshot().into_vec() {
-        let outcome =
-            key.key().labels().find(|label| label.key() == "outcome").map_or("", |label| label.value());
-        let name = format!("{} {outcome}", key.key().name());
-        found.insert(
-            name,
-            match value {
-                DebugValue::Counter(count) => count as f64,
-                DebugValue::Gauge(gauge) => gauge.0,
-                DebugValue::Histogram(values) => values.len() as f64,
-            },
-        );
-    }
-    let wanted = [
-        ("cqrs_command_duration_seconds accepted", 2.0),
-        ("cqrs_command_duration_seconds duplicate", 1.0),
-        ("cqrs_command_duration_seconds rejected", 1.0),
-        ("cqrs_commands_in_flight ", 0.0),
-        ("cqrs_commands_total accepted", 2.0),
-        ("cqrs_commands_total duplicate", 1.0),
-        ("cqrs_commands_total rejected", 1.0),
-    ];
-    assert_eq!(found, wanted.map(|(name, value)| (name.to_owned(), value)).into());
+    let found = measured(&snapshotter);
+    let timed = |outcome| found[&format!("cqrs_command_duration_seconds Add {outcome}")].len();
+    assert_eq!(["accepted", "duplicate", "rejected"].map(timed), [2, 1, 1]);
+    let counted = |outcome| found[&format!("cqrs_commands_total Add {outcome}")][0];
+    assert_eq!(["accepted", "duplicate", "rejected"].map(counted), [2.0, 1.0, 1.0]);
+    assert_eq!(found["cqrs_commands_in_flight Add"], [0.0]);
+    assert_eq!(found.len(), 7);
 }

@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
@@ -11,7 +10,6 @@ use cqrs_core::*;
 use cqrs_memory::MemoryStore;
 use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
 async fn app(store: impl Store) -> App {
     let mut options = ProcessOptions::default();
@@ -133,31 +131,6 @@ impl ProcessManager for Watchdog {
         assert_eq!(name, "too-long");
         let give_back = |pot| Outgoing::command(GiveBack { pot, amount: 1, via: self.via.clone() });
         self.pot.clone().map(give_back).into_iter().collect()
-    }
-}
-
-/// A clock that stands where it is put, in microseconds.
-#[derive(Clone)]
-struct Hand(Arc<watch::Sender<i64>>);
-
-impl Hand {
-    fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(0)))
-    }
-
-    fn put(&self, seconds: i64) {
-        self.0.send_replace(seconds * 1_000_000);
-    }
-}
-
-#[async_trait::async_trait]
-impl Clock for Hand {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(*self.0.borrow())
-    }
-
-    async fn wait_until(&self, moment: Timestamp) {
-        self.0.subscribe().wait_for(|now| *now >= moment.as_micros()).await.unwrap();
     }
 }
 

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use common::*;
 use cqrs_core::*;
 use cqrs_memory::{InMemory, MemoryStore};
+use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
 use futures::StreamExt;
 use tokio::sync::Notify;
 
@@ -266,4 +267,75 @@ async fn changes_of_status_are_a_stream_that_ends_with_the_application() {
     let last = told.last().unwrap();
     assert_eq!((last.position, last.lag()), (Position::new(3), 0));
     assert_eq!(last.state, SubscriberState::Stopped { error: None });
+}
+
+/// A read model in memory whose checkpoint takes its time on the way to the one who asks.
+#[derive(Clone)]
+struct Slow {
+    model: InMemory<Sums>,
+    door: Arc<Door>,
+}
+
+#[async_trait]
+impl ReadModel for Slow {
+    type Target = Sums;
+    type Transaction = <InMemory<Sums> as ReadModel>::Transaction;
+
+    async fn begin(
+        &self,
+        projection: &str,
+        from: Option<Checkpoint>,
+    ) -> Result<Self::Transaction, StepError> {
+        self.model.begin(projection, from).await
+    }
+
+    fn target(transaction: &mut Self::Transaction) -> &mut Sums {
+        InMemory::target(transaction)
+    }
+
+    async fn checkpoint(&self, projection: &str) -> Result<Option<Checkpoint>, StoreError> {
+        let at = self.model.checkpoint(projection).await;
+        self.door.pass().await;
+        at
+    }
+
+    async fn commit(&self, transaction: Self::Transaction, to: Checkpoint) -> Result<(), StepError> {
+        self.model.commit(transaction, to).await
+    }
+
+    /// The shadow is as quick as ever.
+    async fn shadow(&self, projection: &str) -> Result<Self, StoreError> {
+        Ok(Self { model: self.model.shadow(projection).await?, door: Arc::default() })
+    }
+
+    async fn replace(&self, projection: &str, shadow: &Self, up_to: Position) -> Result<(), StepError> {
+        self.model.replace(projection, &shadow.model, up_to).await
+    }
+
+    fn place(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A runner that had just looked where it was told that place after the reset, and whoever waited was answered before the
+/// read model had come back.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_after_a_reset_waits_until_it_has_come_back() {
+    let world = World::with(3).await;
+    let before = world.start(Counting::<1>::default()).await.unwrap();
+    before.settle().await.unwrap();
+    before.shutdown().await;
+    let store = FaultyStore::new(world.store.clone(), Faults::default());
+    let slow = Slow { model: world.sums.clone(), door: Arc::default() };
+    let builder = App::builder(store.clone()).projection(Counting::<1>::default(), slow.clone());
+    let app = builder.start().await.unwrap();
+    // Where the runner is, it is told after the reset; and then it fails, and is there for a while.
+    slow.door.closed.store(true, Ordering::SeqCst);
+    slow.door.waiting.notified().await;
+    app.reset("sums").await.unwrap();
+    assert_eq!(world.sum().await, 0);
+    store.inject(Operation::ReadLog, [Fault::Fail]);
+    slow.door.open();
+    assert_eq!(app.settle().await.unwrap(), Consistency::Reached);
+    assert_eq!(world.sum().await, 3);
 }

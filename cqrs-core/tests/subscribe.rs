@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use common::*;
 use cqrs_core::*;
 use cqrs_memory::{InMemory, MemoryStore};
+use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
 use futures::StreamExt;
 
 /// Keeps the positions of what it is given, and how they were cut.
@@ -81,9 +82,86 @@ async fn a_projection_begins_at_the_origin_now_or_after_a_position() {
         // Where it began stays where it was.
         app.reset("positions").await.unwrap();
         app.settle().await.unwrap();
-        let found = seen.read(Clone::clone).await;
-        assert!(wanted.ends_with(&found), "{start:?}: {found:?}");
+        assert_eq!(seen.read(Clone::clone).await, wanted, "{start:?}, after a reset");
+        app.rebuild("positions").await.unwrap();
+        assert_eq!(seen.read(Clone::clone).await, wanted, "{start:?}, after a rebuild");
     }
+}
+
+#[tokio::test]
+async fn a_batch_has_one_event_at_least() {
+    let store = store_with(3).await;
+    let (app, seen) = app(&store, Positions::default(), |options| options.batch_events = 0).await;
+    app.settle().await.unwrap();
+    app.rebuild("positions").await.unwrap();
+    assert_eq!(seen.read(Clone::clone).await, [1, 2, 3]);
+}
+
+/// A log that was restored from a backup lacks what a read model elsewhere has seen; what is appended then at the same
+/// positions it would miss.
+#[tokio::test]
+async fn a_read_model_that_is_beyond_the_log_says_so_and_can_be_rebuilt() {
+    let seen = InMemory::default();
+    let start =
+        |store: MemoryStore| App::builder(store).projection(Positions::default(), seen.clone()).start();
+    start(store_with(5).await).await.unwrap().settle().await.unwrap();
+    let app = start(store_with(2).await).await.unwrap();
+    let dispatched = app.dispatch(add("a", 1)).strong().timeout(Duration::from_millis(300)).await.unwrap();
+    assert_eq!(dispatched.consistency, Consistency::TimedOut);
+    let mut status = app.watch_status("positions").unwrap();
+    let found =
+        status.wait_for(|it| matches!(it.state, SubscriberState::Retrying { .. })).await.unwrap().clone();
+    let SubscriberState::Retrying { error, .. } = &found.state else { unreachable!() };
+    assert!(error.contains("at position 5, and the log ends at"), "{error}");
+    // That the log has as much again changes nothing.
+    for _ in 0..4 {
+        app.dispatch(add("a", 1)).await.unwrap();
+    }
+    let mut status = app.watch_status("positions").unwrap();
+    let attempts = |it: &SubscriberStatus| match it.state {
+        SubscriberState::Retrying { attempts, .. } => attempts,
+        _ => 0,
+    };
+    let before = attempts(&status.borrow());
+    status.wait_for(|it| attempts(it) > before).await.unwrap();
+    app.rebuild("positions").await.unwrap();
+    app.dispatch(add("a", 1)).strong().await.unwrap();
+    assert_eq!(seen.read(Clone::clone).await, [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[tokio::test]
+async fn a_process_manager_that_begins_now_asks_for_nothing_because_of_what_was() {
+    let start = |store: MemoryStore, start| {
+        let mut options = SubscribeOptions::default();
+        options.start = start;
+        let builder = App::builder(store).router(router()).subscribe_options(options);
+        builder.process_manager::<Carry>().start()
+    };
+    let store = MemoryStore::new();
+    let before = App::builder(store.clone()).router(router()).start().await.unwrap();
+    before.dispatch(add("a", 9)).await.unwrap();
+    before.dispatch(carry("a", "b", 1, "t1")).await.unwrap();
+    let app = start(store.clone(), StartFrom::Now).await.unwrap();
+    app.settle().await.unwrap();
+    assert!(stream(&store, "b").await.is_empty());
+    app.dispatch(carry("a", "b", 1, "t2")).settled().await.unwrap();
+    assert_eq!(stream(&store, "b").await.len(), 1);
+
+    // What came after its first start is its business, whatever it has seen.
+    let store = MemoryStore::new();
+    let faulty = FaultyStore::new(store.clone(), Faults::default());
+    faulty.inject(Operation::CommitStep, vec![Fault::Fail; 1_000]);
+    let mut options = SubscribeOptions::default();
+    options.start = StartFrom::Now;
+    let builder = App::builder(faulty).router(router()).subscribe_options(options);
+    let first = builder.process_manager::<Carry>().start().await;
+    assert!(matches!(first, Err(StartError::Begin { subscriber: "carry", .. })));
+    let before = App::builder(store.clone()).router(router()).start().await.unwrap();
+    before.dispatch(add("a", 9)).await.unwrap();
+    before.dispatch(carry("a", "b", 1, "t1")).await.unwrap();
+    let app = start(store.clone(), StartFrom::Now).await.unwrap();
+    app.settle().await.unwrap();
+    assert_eq!(stream(&store, "b").await.len(), 1);
 }
 
 /// A value in memory that begins anew once looked for now again, and lost what came in between.
@@ -244,4 +322,28 @@ async fn consumers_filter_decode_and_end_with_the_application() {
     let (next, typed, ()) = futures::join!(b.next(), typed.next(), ends);
     assert!(next.is_none() && typed.is_none());
     assert!(now.next().await.is_none());
+}
+
+/// A status told position 0 until the subscriber had read its checkpoint; who asked at once took it for one that had all
+/// to do.
+#[tokio::test]
+async fn a_status_is_right_from_the_start() {
+    let (store, model) = (MemoryStore::new(), InMemory::default());
+    let start = || async {
+        let builder = App::builder(store.clone()).router(router());
+        let builder = builder.projection(Positions::default(), model.clone());
+        builder.process_manager::<Carry>().start().await.unwrap()
+    };
+    let app = start().await;
+    app.dispatch(add("a", 5)).await.unwrap();
+    app.dispatch(carry("a", "b", 3, "t1")).settled().await.unwrap();
+    assert_eq!(app.settle().await.unwrap(), Consistency::Reached);
+    app.shutdown().await;
+    let without = App::builder(store.clone()).router(router()).start().await.unwrap();
+    without.dispatch(add("a", 5)).await.unwrap();
+    let app = start().await;
+    for status in app.status() {
+        assert_eq!((status.position.as_u64(), status.head.as_u64()), (3, 4), "{status:?}");
+        assert_eq!(status.lag(), 1);
+    }
 }

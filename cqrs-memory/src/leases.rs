@@ -21,6 +21,11 @@ impl Leases {
         }
     }
 
+    pub(crate) fn holders(&self, leases: &[String], now: Timestamp) -> Vec<Option<Uuid>> {
+        let found = leases.iter().map(|lease| self.0.get(lease).filter(|(_, until)| *until > now));
+        found.map(|claim| claim.map(|(holder, _)| *holder)).collect()
+    }
+
     pub(crate) fn release(&mut self, lease: &str, holder: Uuid) {
         if self.0.get(lease).is_some_and(|(found, _)| *found == holder) {
             self.0.remove(lease);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cqrs_core::{
     Chain, CommandId, CorrelationId, InstanceId, InstanceQuery, InstanceRecord, OutboxEntry, OutboxOutcome,
-    OutboxState, OutboxTask, Position, ProcessStep, StepCause, StepError, TaskDecision, TaskPage,
+    OutboxState, OutboxTask, Position, ProcessStep, Share, StepCause, StepError, TaskDecision, TaskPage,
     TaskQuery, Timestamp,
 };
 
@@ -20,6 +20,7 @@ pub(crate) struct Processes {
 
 struct Task {
     entry: OutboxEntry,
+    shard: u16,
     done_at: Option<Timestamp>,
     position: Position,
 }
@@ -57,17 +58,34 @@ impl Processes {
                 }
             }
         }
+        for (instance, name) in step.cancels {
+            self.cancel(&step.process, &instance, &name, step.at);
+        }
         let instances = self.instances.entry(step.process).or_default();
         instances.extend(step.instances.into_iter().map(|change| (change.id, change.record)));
         for entry in step.tasks {
             if !self.numbers.contains_key(&entry.id) {
                 self.last_number += 1;
                 self.numbers.insert(entry.id, self.last_number);
-                let task = Task { entry, done_at: None, position: Position::ZERO };
+                let shard = entry.shard();
+                let task = Task { entry, shard, done_at: None, position: Position::ZERO };
                 self.tasks.insert(self.last_number, task);
             }
         }
         Ok(())
+    }
+
+    /// Drops deadlines that are not wanted any more.
+    fn cancel(&mut self, process: &str, instance: &InstanceId, name: &str, at: Timestamp) {
+        for Task { entry, done_at, .. } in self.tasks.values_mut() {
+            let is_meant = entry.process == process
+                && entry.instance == *instance
+                && matches!(&entry.task, OutboxTask::Deadline(other) if other == name)
+                && matches!(entry.state, OutboxState::Pending | OutboxState::Parked);
+            if is_meant {
+                (entry.state, *done_at) = (OutboxState::Dropped, Some(at));
+            }
+        }
     }
 
     fn pending(&mut self, id: CommandId) -> Option<&mut Task> {
@@ -75,10 +93,10 @@ impl Processes {
         self.tasks.get_mut(number).filter(|task| task.entry.state == OutboxState::Pending)
     }
 
-    pub(crate) fn due_tasks(&self, now: Timestamp, limit: usize) -> Vec<OutboxEntry> {
+    pub(crate) fn due_tasks(&self, now: Timestamp, share: Share, limit: usize) -> Vec<OutboxEntry> {
         let mut stuck = HashSet::new();
         let mut due = Vec::new();
-        for Task { entry, .. } in self.tasks.values() {
+        for Task { entry, .. } in self.tasks.values().filter(|task| share.has(task.shard)) {
             if due.len() == limit {
                 break;
             }

@@ -14,6 +14,17 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 ///
 /// A batch that fails may have changed the value already. The value is thrown away then: it begins again as it
 /// did the first time, at position zero, and is built anew from the log. Readers see it grow again.
+///
+/// ```
+/// use cqrs_memory::InMemory;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let balances = InMemory::new(vec![0; 3]);
+/// // `App::builder(store).projection(MyProjection, balances.clone())` writes it; whoever has a clone asks:
+/// assert_eq!(balances.read(|balances| balances.len()).await, 3);
+/// # }
+/// ```
 pub struct InMemory<T>(Arc<RwLock<Model<T>>>);
 
 /// A value, whose it is, and up to where it has come.

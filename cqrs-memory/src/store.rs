@@ -8,8 +8,8 @@ use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
     HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceQuery, InstanceRecord, Lease,
     LeaseStore, LogPage, OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet,
-    Position, ProcessStep, ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError,
-    StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
+    Position, ProcessStep, ProcessStore, RecordedEvent, Share, Snapshot, SnapshotStore, StepError,
+    StoreError, StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
 };
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -25,6 +25,20 @@ use crate::snapshots::Snapshots;
 /// It keeps the whole contract but durability: an acknowledged append survives a shutdown of the
 /// application, but not the end of the process. [`EventStore::close`] ends the waits of this clone and of
 /// those made from it; a clone made before goes on, like another connection to a database.
+///
+/// ```
+/// use cqrs_core::{App, EventStore, Position};
+/// use cqrs_memory::MemoryStore;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cqrs_core::BoxError> {
+/// let store = MemoryStore::new();
+/// let app = App::builder(store.clone()).start().await?;
+/// assert_eq!(store.head().await?, Position::ZERO);
+/// # app.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct MemoryStore {
     shared: Arc<Shared>,
     closed: watch::Sender<bool>,
@@ -172,8 +186,13 @@ impl ProcessStore for MemoryStore {
         self.state()?.processes.commit_step(step)
     }
 
-    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        Ok(self.state()?.processes.due_tasks(now, limit))
+    async fn due_tasks(
+        &self,
+        now: Timestamp,
+        share: Share,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StoreError> {
+        Ok(self.state()?.processes.due_tasks(now, share, limit))
     }
 
     async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -236,6 +255,14 @@ impl LeaseStore for MemoryStore {
         until: Timestamp,
     ) -> Result<Lease, StoreError> {
         Ok(self.state()?.leases.acquire(lease, holder, now, until))
+    }
+
+    async fn lease_holders(
+        &self,
+        leases: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Uuid>>, StoreError> {
+        Ok(self.state()?.leases.holders(leases, now))
     }
 
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {

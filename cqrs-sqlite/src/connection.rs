@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, Semaphore};
 
 use crate::error::{SQLITE_ERROR, corrupt, failed, primary_code};
 use crate::file::{Kind, prepare};
+use crate::log_reader::LogReaders;
 use crate::log_writer::LogWriter;
 use crate::options::{SqliteOptions, Synchronous};
 use crate::{OpenError, gate};
@@ -34,6 +35,8 @@ pub(crate) struct Database {
     /// Writes what follows from the log, and can be made again: no commit waits for the disk. `None` once it is
     /// closed.
     derived: Arc<Mutex<Option<Writer>>>,
+    /// What reads events.
+    log_readers: LogReaders,
     readers: Readers,
     /// The one connection that projections write with. A pool, because only a pool gives out a transaction
     /// that owns its connection, and only sqlx's own transactions nest.
@@ -82,6 +85,7 @@ impl Database {
             gate: gate::of(&path),
             log,
             derived: Arc::new(Mutex::new(Some(writer))),
+            log_readers: LogReaders::new(&path, options),
             readers: Readers::new(options.reader(&path), options.read_connections),
             projections: pool(1, derived),
             queries: pool(options.read_connections, options.reader(&path)),
@@ -149,6 +153,11 @@ impl Database {
         Ok(turn)
     }
 
+    /// What reads events.
+    pub(crate) fn log_readers(&self) -> &LogReaders {
+        &self.log_readers
+    }
+
     /// Reads.
     pub(crate) async fn read(
         &self,
@@ -161,6 +170,7 @@ impl Database {
     /// Waits for who writes, copies the WAL into the file, and closes all connections.
     pub(crate) async fn close(&self) {
         let _gate = Arc::clone(&self.gate).lock_owned().await;
+        self.log_readers.close().await;
         self.readers.close(self.options.busy_timeout).await;
         self.projections.close().await;
         // The application may sit on a connection for as long as it likes; closing does not.

@@ -6,6 +6,20 @@ use std::path::{Path, PathBuf};
 use cqrs_core::{BoxError, StoreError};
 
 /// Why a file cannot be opened. Each message names the file; save for the last one, nothing was changed.
+///
+/// ```
+/// use cqrs_sqlite::{OpenError, SqliteStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("notes.txt");
+/// std::fs::write(&path, "no database")?;
+/// // It is not touched.
+/// assert!(matches!(SqliteStore::open(&path).await, Err(OpenError::NotSqlite { .. })));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {

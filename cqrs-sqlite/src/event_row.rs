@@ -1,18 +1,21 @@
 //! How an event stands in a row: what can be derived is left out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use cqrs_core::{
     CausationId, CorrelationId, EventId, Json, Metadata, NewEvent, Position, RecordedEvent, StoreError,
     StreamId, Timestamp, Version,
 };
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Serialize, Serializer};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::error::corrupt;
+
+const STREAM_NAME: &str = include_str!("sql/stream_name.sql");
+const TYPE_NAME: &str = include_str!("sql/event_type_name.sql");
 
 /// Sixteen bytes as SQL's `unhex` takes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +139,10 @@ impl EventRow {
     }
 }
 
-/// Reads the rows of a page; names that repeat are shared.
+/// How many names of streams are kept.
+const NAMES: usize = 1 << 15;
+
+/// Reads rows of events on one connection. Names that were seen are kept and shared: a number keeps its name.
 #[derive(Default)]
 pub(crate) struct EventReader {
     streams: HashMap<i64, StreamId>,
@@ -144,36 +150,35 @@ pub(crate) struct EventReader {
 }
 
 impl EventReader {
-    /// Unpacks a row with the columns of `read_log.sql`.
-    pub(crate) fn read(&mut self, row: &SqliteRow) -> Result<RecordedEvent, StoreError> {
+    /// Unpacks a row with the columns of `read_log.sql`. Names that are new are asked for.
+    pub(crate) fn read(&mut self, row: &Row<'_>, names: &Connection) -> Result<RecordedEvent, StoreError> {
         let position: i64 =
-            row.try_get(0).map_err(|error| corrupt(format!("a position in the log: {error}")))?;
-        self.unpack(row).map_err(|what| corrupt(format!("{} (position {position}): {what}", named(row))))
+            row.get(0).map_err(|error| corrupt(format!("a position in the log: {error}")))?;
+        self.unpack(row, names)
+            .map_err(|what| corrupt(format!("{} (position {position}): {what}", named(row, names))))
     }
 
-    fn unpack(&mut self, row: &SqliteRow) -> Result<RecordedEvent, String> {
-        let id = Uuid::from_slice(row.try_get(7).map_err(column("id"))?)
+    fn unpack(&mut self, row: &Row<'_>, names: &Connection) -> Result<RecordedEvent, String> {
+        let id = Uuid::from_slice(blob(row, 5, "id")?.unwrap_or_default())
             .map(EventId::new)
             .map_err(|_| "its id is no UUID".to_owned())?;
-        let stream = self.stream(row)?;
-        let event_type = self.event_type(row)?;
-        let data: String = row.try_get(8).map_err(column("data"))?;
+        let stream = self.stream(integer(row, 3, "stream")?, names)?;
+        let event_type = self.event_type(integer(row, 4, "type")?, names)?;
+        let data = text(row, 6, "data")?.unwrap_or_default();
         let data = Json::parse(data).map_err(|error| format!("its data is no JSON: {error}"))?;
-        let causation: Option<&[u8]> = row.try_get(9).map_err(column("causation"))?;
-        let correlation: Option<&[u8]> = row.try_get(10).map_err(column("correlation"))?;
-        let causation =
-            Kept::read(causation, Some(derived_causation(id))).ok_or("its causation is no UUID")?;
-        let correlation = Kept::read(correlation, causation).ok_or("its correlation is no UUID")?;
-        let extra: Option<&str> = row.try_get(11).map_err(column("metadata"))?;
-        let extra = match extra {
+        let causation = Kept::read(blob(row, 7, "causation")?, Some(derived_causation(id)))
+            .ok_or("its causation is no UUID")?;
+        let correlation =
+            Kept::read(blob(row, 8, "correlation")?, causation).ok_or("its correlation is no UUID")?;
+        let extra = match text(row, 9, "metadata")? {
             None => BTreeMap::new(),
             Some(text) => serde_json::from_str(text)
                 .map_err(|error| format!("its metadata is unreadable: {error}"))?,
         };
         Ok(RecordedEvent {
-            position: Position::new(number(row, 0, "position")?),
+            position: Position::new(natural(row, 0, "position")?),
             stream,
-            version: Version::new(number(row, 1, "version")?),
+            version: Version::new(natural(row, 1, "version")?),
             id,
             event_type,
             data,
@@ -182,48 +187,67 @@ impl EventReader {
                 correlation_id: correlation.map(CorrelationId::new),
                 extra,
             },
-            recorded_at: Timestamp::from_micros(row.try_get(2).map_err(column("recorded_at"))?),
+            recorded_at: Timestamp::from_micros(integer(row, 2, "recorded_at")?),
         })
     }
 
-    fn stream(&mut self, row: &SqliteRow) -> Result<StreamId, String> {
-        let number: i64 = row.try_get(3).map_err(column("stream"))?;
+    fn stream(&mut self, number: i64, names: &Connection) -> Result<StreamId, String> {
         if let Some(stream) = self.streams.get(&number) {
             return Ok(stream.clone());
         }
-        let name: Option<&str> = row.try_get(4).map_err(column("stream's name"))?;
+        let name = name(names, STREAM_NAME, number).map_err(column("stream's name"))?;
         let name = name.ok_or_else(|| format!("its stream {number} has no name"))?;
         let stream: StreamId = name.parse().map_err(|error| format!("its stream: {error}"))?;
+        if self.streams.len() == NAMES {
+            self.streams.clear();
+        }
         self.streams.insert(number, stream.clone());
         Ok(stream)
     }
 
-    fn event_type(&mut self, row: &SqliteRow) -> Result<Arc<str>, String> {
-        let number: i64 = row.try_get(5).map_err(column("type"))?;
+    fn event_type(&mut self, number: i64, names: &Connection) -> Result<Arc<str>, String> {
         if let Some(event_type) = self.types.get(&number) {
             return Ok(Arc::clone(event_type));
         }
-        let name: Option<&str> = row.try_get(6).map_err(column("type's name"))?;
+        let name = name(names, TYPE_NAME, number).map_err(column("type's name"))?;
         let name: Arc<str> = name.ok_or_else(|| format!("its type {number} has no name"))?.into();
         self.types.insert(number, Arc::clone(&name));
         Ok(name)
     }
 }
 
+/// The name that a number stands for.
+fn name(names: &Connection, sql: &str, number: i64) -> rusqlite::Result<Option<String>> {
+    names.prepare_cached(sql)?.query_row([number], |row| row.get(0)).optional()
+}
+
 /// Names an event by what can be read of its row.
-fn named(row: &SqliteRow) -> String {
-    let text = |index| row.try_get::<Option<String>, _>(index).ok().flatten();
-    let event_type = text(6).map_or_else(|| "an event".to_owned(), |name| format!("event {name:?}"));
-    let version = row.try_get::<i64, _>(1).map_or_else(|_| "?".to_owned(), |version| version.to_string());
-    let stream = text(4).unwrap_or_else(|| "without a name".to_owned());
+fn named(row: &Row<'_>, names: &Connection) -> String {
+    let name = |sql, index| name(names, sql, row.get(index).ok()?).ok().flatten();
+    let event_type =
+        name(TYPE_NAME, 4).map_or_else(|| "an event".to_owned(), |name| format!("event {name:?}"));
+    let version = row.get::<_, i64>(1).map_or_else(|_| "?".to_owned(), |version| version.to_string());
+    let stream = name(STREAM_NAME, 3).unwrap_or_else(|| "without a name".to_owned());
     format!("{event_type} at version {version} of stream {stream}")
 }
 
-fn column(name: &str) -> impl Fn(sqlx::Error) -> String {
+fn column<E: Display>(name: &str) -> impl Fn(E) -> String {
     move |error| format!("its {name}: {error}")
 }
 
-fn number(row: &SqliteRow, index: usize, name: &str) -> Result<u64, String> {
-    let number: i64 = row.try_get(index).map_err(column(name))?;
+fn integer(row: &Row<'_>, index: usize, name: &str) -> Result<i64, String> {
+    row.get(index).map_err(column(name))
+}
+
+fn natural(row: &Row<'_>, index: usize, name: &str) -> Result<u64, String> {
+    let number = integer(row, index, name)?;
     u64::try_from(number).map_err(|_| format!("its {name} is {number}"))
+}
+
+fn text<'a>(row: &'a Row<'_>, index: usize, name: &str) -> Result<Option<&'a str>, String> {
+    row.get_ref(index).map_err(column(name))?.as_str_or_null().map_err(column(name))
+}
+
+fn blob<'a>(row: &'a Row<'_>, index: usize, name: &str) -> Result<Option<&'a [u8]>, String> {
+    row.get_ref(index).map_err(column(name))?.as_blob_or_null().map_err(column(name))
 }

@@ -36,6 +36,7 @@ pub(crate) const EVENT_STORE: Kind = Kind {
         include_str!("../migrations/store/0003_handlers.sql"),
         include_str!("../migrations/store/0004_processes.sql"),
         include_str!("../migrations/store/0005_leases.sql"),
+        include_str!("../migrations/store/0006_shares.sql"),
     ],
 };
 

@@ -13,7 +13,9 @@ use crate::SqliteStore;
 use crate::connection::Database;
 use crate::error::{corrupt, failed};
 use crate::lock::FileLock;
+use crate::read::{json, natural};
 
+const HELD: &str = include_str!("sql/leases.sql");
 const LEASE: &str = include_str!("sql/lease.sql");
 const ACQUIRE: &str = include_str!("sql/lease_acquire.sql");
 const RELEASE: &str = include_str!("sql/lease_release.sql");
@@ -70,7 +72,7 @@ impl SqliteStore {
     async fn claim(&self, lease: &str) -> Result<Option<Claim>, StoreError> {
         let statement = sqlx::query(LEASE).bind(lease.to_owned());
         let rows = self.database().read("read a lease", statement).await?;
-        let claim = rows.first().map(claim).transpose();
+        let claim = rows.first().map(|row| claim(row, 0)).transpose();
         claim.map_err(|error| corrupt(format!("the lease {lease}: {error}")))
     }
 }
@@ -109,14 +111,39 @@ impl LeaseStore for SqliteStore {
         Ok(claim.map_or(Lease::HeldBy { holder: Uuid::nil(), until: now }, answer))
     }
 
+    async fn lease_holders(
+        &self,
+        leases: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Uuid>>, StoreError> {
+        let statement = sqlx::query(HELD).bind(json(leases)?).bind(now.as_micros());
+        let rows = self.database().read("read leases", statement).await?;
+        let mut holders = vec![None; leases.len()];
+        for row in &rows {
+            let read = || Ok((natural(row, 0)? as usize, claim(row, 1)?));
+            let (place, claim) =
+                read().map_err(|error: sqlx::Error| corrupt(format!("a lease: {error}")))?;
+            let is_open = self.presence().is_open(self.database(), claim.opened)?;
+            if let Some(holder) = holders.get_mut(place).filter(|_| is_open) {
+                *holder = Some(claim.holder);
+            }
+        }
+        Ok(holders)
+    }
+
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {
         let statement = sqlx::query(RELEASE).bind(lease.to_owned()).bind(holder.as_bytes().to_vec());
         self.write("release a lease", statement, 1).await.map(drop)
     }
 }
 
-fn claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
+/// Reads a claim from three columns of a row.
+fn claim(row: &SqliteRow, first: usize) -> Result<Claim, sqlx::Error> {
     let id =
         |index| Uuid::from_slice(row.try_get(index)?).map_err(|error| sqlx::Error::Decode(error.into()));
-    Ok(Claim { holder: id(0)?, until: Timestamp::from_micros(row.try_get(1)?), opened: id(2)? })
+    Ok(Claim {
+        holder: id(first)?,
+        until: Timestamp::from_micros(row.try_get(first + 1)?),
+        opened: id(first + 2)?,
+    })
 }

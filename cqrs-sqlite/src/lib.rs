@@ -42,6 +42,7 @@ mod head;
 mod judge;
 mod leases;
 mod lock;
+mod log_reader;
 mod log_writer;
 mod options;
 mod process;

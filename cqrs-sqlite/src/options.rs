@@ -27,6 +27,23 @@ pub enum Synchronous {
 }
 
 /// How a file is opened and used. The defaults are right for most programs.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use cqrs_sqlite::{SqliteOptions, SqliteStore, Synchronous};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("events.db");
+/// let options = SqliteOptions::new()
+///     .synchronous(Synchronous::Normal) // a power loss may take the newest commits
+///     .busy_timeout(Duration::from_secs(2));
+/// let store = SqliteStore::open_with(path, options).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
     pub(crate) synchronous: Synchronous,
@@ -146,7 +163,13 @@ impl SqliteOptions {
 
     /// A connection that only reads.
     pub(crate) fn reader(&self, path: &Path) -> SqliteConnectOptions {
-        self.plain(path).pragma("cache_size", self.cache_size()).pragma("query_only", "ON")
+        let pragmas = self.reader_pragmas();
+        pragmas.into_iter().fold(self.plain(path), |options, (pragma, value)| options.pragma(pragma, value))
+    }
+
+    /// What makes a connection one that only reads, whatever the driver.
+    pub(crate) fn reader_pragmas(&self) -> [(&'static str, String); 2] {
+        [("cache_size", self.cache_size()), ("query_only", "ON".to_owned())]
     }
 
     /// In SQLite's words: a negative number counts KiB.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use cqrs_core::{
     BoxCommand, Chain, CommandId, CorrelationId, InstanceChange, InstanceId, InstanceQuery, InstanceRecord,
     InstanceState, InvalidInstanceId, Json, OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, Position,
-    ProcessStep, ProcessStore, StepCause, StepError, StoreError, Stuck, TaskDecision, TaskPage, TaskQuery,
-    Timestamp,
+    ProcessStep, ProcessStore, Share, StepCause, StepError, StoreError, Stuck, TaskDecision, TaskPage,
+    TaskQuery, Timestamp,
 };
 use serde::Serialize;
 use sqlx::Row;
@@ -22,8 +22,9 @@ use crate::read::{clamp, json, natural};
 
 const CHECKPOINT: &str = include_str!("sql/step_checkpoint.sql");
 const INSTANCES: &str = include_str!("sql/instances.sql");
-/// How many statements a step has, whatever its cause.
-const STEP_STATEMENTS: usize = 6;
+/// How many statements a step has by which something moves, and one that moves nothing.
+const STEP_STATEMENTS: usize = 7;
+const STEP_STUCK_STATEMENTS: usize = 6;
 const STEP_EVENTS: &str = include_str!("sql/step_events.sql");
 const STEP_TASK: &str = include_str!("sql/step_task.sql");
 const STEP_STUCK: &str = include_str!("sql/step_stuck.sql");
@@ -84,6 +85,7 @@ struct TaskRow<'a>(
     i64,
     u32,
     Option<&'a str>,
+    u16,
 );
 
 /// What became of a task, in the order in which `settle_tasks.sql` takes it.
@@ -128,11 +130,17 @@ impl ProcessStore for SqliteStore {
         }
     }
 
-    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+    async fn due_tasks(
+        &self,
+        now: Timestamp,
+        share: Share,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StoreError> {
         /// The statement reckons with the limit, and more tasks than this are in no file.
         const MOST: u64 = 1 << 48;
         let limit = clamp((limit as u64).min(MOST));
-        let statement = sqlx::query(DUE_TASKS).bind(now.as_micros()).bind(limit);
+        let (number, of) = (i64::from(share.number()), i64::from(share.of()));
+        let statement = sqlx::query(DUE_TASKS).bind(now.as_micros()).bind(limit).bind(number).bind(of);
         let rows = self.database().read("read due tasks", statement).await?;
         rows.iter().map(|row| task(row).map_err(damaged("task", "in the outbox"))).collect()
     }
@@ -267,16 +275,21 @@ fn step_statement(step: &ProcessStep) -> Result<(Statement, usize), StoreError> 
     let instances: Vec<_> =
         step.instances.iter().map(|change| InstanceRow::of(&step.process, change)).collect();
     let tasks = step.tasks.iter().map(TaskRow::of).collect::<Result<Vec<_>, _>>()?;
+    let statements = match &step.cause {
+        StepCause::Events { .. } | StepCause::Task { .. } => STEP_STATEMENTS,
+        StepCause::Stuck { .. } => STEP_STUCK_STATEMENTS,
+    };
     let statement = match &step.cause {
         StepCause::Events { from, to } => sqlx::query(STEP_EVENTS)
             .bind(step.process.clone())
-            .bind(clamp(to.as_u64()))
             .bind(clamp(from.as_u64()))
             .bind(step.process.clone())
-            .bind(clamp(from.as_u64())),
-        StepCause::Task { id, error } => {
-            sqlx::query(STEP_TASK).bind(step.at.as_micros()).bind(error.clone()).bind(bytes(id.as_uuid()))
-        }
+            .bind(clamp(to.as_u64())),
+        StepCause::Task { id, error } => sqlx::query(STEP_TASK)
+            .bind(bytes(id.as_uuid()))
+            .bind(step.at.as_micros())
+            .bind(error.clone())
+            .bind(bytes(id.as_uuid())),
         StepCause::Stuck { instance, at, checkpoint } => {
             let checkpoint = checkpoint.map(|checkpoint| clamp(checkpoint.as_u64()));
             sqlx::query(STEP_STUCK)
@@ -288,8 +301,13 @@ fn step_statement(step: &ProcessStep) -> Result<(Statement, usize), StoreError> 
                 .bind(checkpoint)
         }
     };
-    let statement = statement.bind(json(&instances)?).bind(json(&tasks)?);
-    Ok((statement, STEP_STATEMENTS))
+    let statement = statement
+        .bind(json(&instances)?)
+        .bind(step.at.as_micros())
+        .bind(json(&step.cancels)?)
+        .bind(step.process.clone())
+        .bind(json(&tasks)?);
+    Ok((statement, statements))
 }
 
 impl<'a> InstanceRow<'a> {
@@ -330,6 +348,7 @@ impl<'a> TaskRow<'a> {
             entry.retry_at.as_micros(),
             entry.attempts,
             entry.last_error.as_deref(),
+            entry.shard(),
         ))
     }
 }

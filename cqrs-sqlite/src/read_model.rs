@@ -31,6 +31,20 @@ const MOVE: &str = include_str!("sql/projection_move.sql");
 ///
 /// What a projection writes is durable with the next append to the same file, or with SQLite's next
 /// checkpoint: after a power loss a projection may find itself a little earlier, and goes on from there.
+///
+/// ```
+/// use cqrs_sqlite::SqliteReadModel;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// let tables = SqliteReadModel::open(directory.path().join("answers.db")).await?;
+/// // `App::builder(store).projection(MyProjection, tables.clone())` writes; queries go to a pool that cannot.
+/// let one: i64 = sqlx::query_scalar("SELECT 1").fetch_one(tables.reader()).await?;
+/// assert_eq!(one, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqliteReadModel {
     // Dropped in this order: a shadow's file is removed after its connections are closed.

@@ -16,6 +16,27 @@ use crate::leases::Presence;
 use crate::{OpenError, SqliteOptions, SqliteReadModel, append, read};
 
 /// Events, and what process managers know, in one SQLite file. A clone is the same store.
+///
+/// ```
+/// use cqrs_core::{App, EventStore};
+/// use cqrs_sqlite::SqliteStore;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("coins.db");
+/// let store = SqliteStore::open(&path).await?;
+/// // The events, and beside them the tables of projections.
+/// let tables = store.read_model();
+/// let app = App::builder(store).start().await?;
+/// app.shutdown().await;
+///
+/// // The file is closed, and is opened as often as you like.
+/// let again = SqliteStore::open(&path).await?;
+/// assert_eq!(again.head().await?.as_u64(), 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqliteStore(Arc<Inner>);
 

@@ -9,7 +9,7 @@ use common::{command, place};
 use cqrs_core::{
     BoxCommand, Chain, CommandId, CorrelationId, EventStore, InstanceChange, InstanceId, InstanceRecord,
     Json, Metadata, OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, Position, ProcessStep,
-    ProcessStore, StepCause, StepError, Timestamp,
+    ProcessStore, Share, StepCause, StepError, Timestamp,
 };
 use cqrs_sqlite::SqliteStore;
 use uuid::Uuid;
@@ -48,6 +48,7 @@ fn step(from: u64, to: u64, tasks: Vec<OutboxEntry>) -> ProcessStep {
         process: "transfer".into(),
         cause: StepCause::Events { from: Position::new(from), to: Position::new(to) },
         instances: vec![],
+        cancels: vec![],
         tasks,
         at: NOW,
     }
@@ -84,7 +85,7 @@ async fn a_step_is_all_or_nothing_and_fenced() {
         found,
         [Some(change("b", "null", true).record), None, Some(change("a", r#"{"x":1}"#, false).record)]
     );
-    assert_eq!(store.due_tasks(NOW, 10).await.unwrap(), first.tasks);
+    assert_eq!(store.due_tasks(NOW, Share::ALL, 10).await.unwrap(), first.tasks);
 
     for wrong in [(0, 6), (4, 6), (6, 7)] {
         let mut late = step(wrong.0, wrong.1, vec![task(command(), "a", send(), chain)]);
@@ -93,13 +94,13 @@ async fn a_step_is_all_or_nothing_and_fenced() {
     }
     let unknown = ProcessStep { process: "other".into(), ..step(3, 4, vec![]) };
     assert!(matches!(store.commit_step(unknown).await, Err(StepError::Fenced)));
-    assert_eq!(store.due_tasks(NOW, 10).await.unwrap().len(), 2);
+    assert_eq!(store.due_tasks(NOW, Share::ALL, 10).await.unwrap().len(), 2);
     assert_eq!(store.instances("transfer", &asked).await.unwrap(), found);
 
     // The same task again, in a later step, is left as it is.
     let again = OutboxEntry { attempts: 9, ..task(one, "a", send(), chain) };
     store.commit_step(step(5, 6, vec![again])).await.unwrap();
-    assert_eq!(store.due_tasks(NOW, 10).await.unwrap(), first.tasks);
+    assert_eq!(store.due_tasks(NOW, Share::ALL, 10).await.unwrap(), first.tasks);
 
     // Done by a step of its own, once.
     let cause = StepCause::Task { id: two, error: Some("rejected".into()) };
@@ -107,7 +108,7 @@ async fn a_step_is_all_or_nothing_and_fenced() {
     store.commit_step(deadline.clone()).await.unwrap();
     assert!(matches!(store.commit_step(deadline).await, Err(StepError::Fenced)));
     assert_eq!(store.checkpoint("transfer").await.unwrap(), Position::new(6));
-    assert_eq!(ids(&store.due_tasks(NOW, 10).await.unwrap()), [one]);
+    assert_eq!(ids(&store.due_tasks(NOW, Share::ALL, 10).await.unwrap()), [one]);
     store.close().await;
     assert!(matches!(store.commit_step(step(6, 7, vec![])).await, Err(StepError::Store(_))));
 }
@@ -129,25 +130,25 @@ async fn commands_of_one_instance_keep_their_order_and_deadlines_wait_for_nobody
     ];
     store.commit_step(step(0, 1, tasks)).await.unwrap();
     assert_eq!(
-        ids(&store.due_tasks(NOW, 10).await.unwrap()),
+        ids(&store.due_tasks(NOW, Share::ALL, 10).await.unwrap()),
         [a1, a2, a3, b1],
         "what is not due holds up nobody"
     );
-    assert_eq!(ids(&store.due_tasks(NOW, 3).await.unwrap()), [a1, a2, a3]);
+    assert_eq!(ids(&store.due_tasks(NOW, Share::ALL, 3).await.unwrap()), [a1, a2, a3]);
     assert_eq!(store.next_due(NOW).await.unwrap(), Some(at(100)));
 
     let retry = OutboxOutcome::Retry { at: at(50), error: "down".into() };
     store.settle_tasks(vec![(a1, retry)], NOW).await.unwrap();
-    assert_eq!(ids(&store.due_tasks(NOW, 10).await.unwrap()), [a2, b1]);
+    assert_eq!(ids(&store.due_tasks(NOW, Share::ALL, 10).await.unwrap()), [a2, b1]);
     assert_eq!(store.next_due(NOW).await.unwrap(), Some(at(50)));
-    let due = store.due_tasks(at(50), 1).await.unwrap().remove(0);
+    let due = store.due_tasks(at(50), Share::ALL, 1).await.unwrap().remove(0);
     assert_eq!(
         (due.id, due.attempts, due.last_error.as_deref(), due.retry_at),
         (a1, 1, Some("down"), at(50))
     );
 
     store.settle_tasks(vec![(a1, OutboxOutcome::Parked { error: "no".into() })], NOW).await.unwrap();
-    assert_eq!(ids(&store.due_tasks(at(100), 10).await.unwrap()), [a2, future, b1]);
+    assert_eq!(ids(&store.due_tasks(at(100), Share::ALL, 10).await.unwrap()), [a2, future, b1]);
     assert_eq!(store.chain(chain).await.unwrap(), Chain { pending: 3, parked: 1, ..Chain::default() });
     assert_eq!(store.next_due(at(100)).await.unwrap(), None);
 }
@@ -178,7 +179,7 @@ async fn outcomes_are_recorded_once_counted_in_the_chain_and_pruned() {
     );
     assert_eq!(store.chain(CorrelationId::new(Uuid::nil())).await.unwrap(), Chain::default());
     store.settle_tasks(vec![(two, retry())], at(2)).await.unwrap();
-    let due = store.due_tasks(at(5), 10).await.unwrap();
+    let due = store.due_tasks(at(5), Share::ALL, 10).await.unwrap();
     assert_eq!(due.iter().map(|task| (task.id, task.attempts)).collect::<Vec<_>>(), [(three, 1)]);
     assert_eq!(store.prune_tasks(at(1)).await.unwrap(), 0);
     assert_eq!(store.prune_tasks(at(2)).await.unwrap(), 2);

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use common::{one, place, some};
 use cqrs_core::{
     App, BoxError, Consistency, Event, EventStore, Position, Projection, ReadModel, RebuildError,
-    RecordedEvent, StepError, SubscriberState, describe,
+    RecordedEvent, StartFrom, StepError, SubscribeOptions, SubscriberState, describe,
 };
 use cqrs_sqlite::{SqliteReadModel, SqliteStore};
 use serde::{Deserialize, Serialize};
@@ -218,4 +218,33 @@ async fn a_projection_cannot_replace_what_the_store_needs() {
     let error = model.replace("thief", &shadow, Position::ZERO).await.unwrap_err();
     assert!(describe(&error).contains("\"events\", which is the name of something that the file needs"));
     one(&store, some("me", 1)).await.unwrap().unwrap();
+}
+
+/// What was now at the first start is known at every later one.
+#[tokio::test]
+async fn a_projection_that_began_at_a_moment_is_rebuilt_from_that_moment_on() {
+    let (_directory, path) = place();
+    let start = || async {
+        let store = SqliteStore::open(&path).await.unwrap();
+        let tables = store.read_model();
+        let mut options = SubscribeOptions::default();
+        options.start = StartFrom::Now;
+        let app = App::builder(store).projection_with(Everything::<1>, tables.clone(), options).start();
+        (app.await.unwrap(), tables)
+    };
+    let store = SqliteStore::open(&path).await.unwrap();
+    one(&store, some("me", 3)).await.unwrap().unwrap();
+    store.close().await;
+    let (app, _) = start().await;
+    app.store().append(vec![some("me", 4)]).await.unwrap().remove(0).unwrap();
+    app.settle().await.unwrap();
+    app.shutdown().await;
+    let (app, tables) = start().await;
+    app.rebuild("every/thing").await.unwrap();
+    let logged: i64 = sqlx::query_scalar("SELECT count(*) FROM \"a \"\"log\"\"\"")
+        .fetch_one(tables.reader())
+        .await
+        .unwrap();
+    assert_eq!(logged, 4);
+    app.shutdown().await;
 }

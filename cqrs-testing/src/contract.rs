@@ -14,6 +14,7 @@ pub mod batch;
 pub mod chain;
 pub mod checkpoint;
 pub mod damage;
+pub mod deadlines;
 pub mod expected;
 pub mod handlers;
 pub mod instances;
@@ -43,6 +44,32 @@ use cqrs_core::{Position, Store};
 pub use violation::{Verdict, Violation};
 
 /// Makes stores for the rules.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use cqrs_memory::MemoryStore;
+/// use cqrs_testing::StoreFactory;
+///
+/// struct InMemory;
+///
+/// #[async_trait]
+/// impl StoreFactory for InMemory {
+///     type Store = MemoryStore;
+///
+///     async fn make(&self) -> MemoryStore {
+///         MemoryStore::new()
+///     }
+///
+///     async fn again(&self, store: &MemoryStore) -> MemoryStore {
+///         store.clone()
+///     }
+///
+///     // What is in memory ends with the process. A store on a disk opens the same files here.
+///     async fn reopen(&self, store: MemoryStore) -> MemoryStore {
+///         store
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait StoreFactory: Send + Sync + 'static {
     /// The store.
@@ -201,6 +228,7 @@ macro_rules! rules {
                 a_lease_ends_in_its_time
                 a_lease_is_renewed_by_its_holder
                 a_lease_that_is_given_back_is_free
+                holders_are_told_in_order
                 leases_do_not_mix
                 one_of_racing_holders_gets_the_lease
                 leases_hold_between_handles
@@ -263,12 +291,17 @@ macro_rules! rules {
                 a_step_of_an_instance_that_is_not_stuck_there_is_fenced
                 a_stuck_instance_goes_on_from_the_checkpoint_only
             }
+            deadlines {
+                a_step_drops_the_deadlines_that_it_cancels
+                a_cancelled_deadline_may_be_asked_for_again
+            }
             tasks {
                 an_empty_outbox_has_nothing_due
                 a_task_is_read_back_as_written
                 due_tasks_come_in_the_order_asked
                 a_task_is_not_due_before_its_time
                 due_tasks_keep_to_the_limit
+                due_tasks_are_those_of_the_share
                 a_thousand_tasks_and_more_are_due_at_once
                 a_task_is_due_until_it_is_settled
                 the_next_due_time_is_strictly_later
@@ -352,8 +385,22 @@ macro_rules! rules {
 /// cqrs_testing::store_contract!(MyStoreFactory);
 /// cqrs_testing::store_contract!(MyStoreFactory, lacks { restart: "the data ends with the process" });
 /// ```
+///
+/// A backend that needs something which is not on every machine, such as a server, names a `cfg` that its build script
+/// sets where there is one. Elsewhere all tests are ignored for the reason given.
+///
+/// ```ignore
+/// cqrs_testing::store_contract!(MyStoreFactory, needs { server: "MY_SERVER_URL is not set" });
+/// ```
 #[macro_export]
 macro_rules! store_contract {
+    ({ @needing $factory:expr, $attribute:tt } $($family:ident $rules:tt)*) => {
+        $(mod $family {
+            #[allow(unused_imports, reason = "the factory may be named by a path or made by an expression")]
+            use super::*;
+            $crate::store_contract!(@rules $family $factory, $attribute $rules);
+        })*
+    };
     ({ @tests $factory:expr, $lacks:tt } $($family:ident { $($rule:ident)* })*) => {
         $(mod $family {
             #[allow(unused_imports, reason = "the factory may be named by a path or made by an expression")]
@@ -396,6 +443,9 @@ macro_rules! store_contract {
     };
     ($factory:expr) => {
         $crate::rules!($crate::store_contract, @tests $factory, {});
+    };
+    ($factory:expr, needs { $cfg:ident: $why:literal $(,)? }) => {
+        $crate::rules!($crate::store_contract, @needing $factory, [cfg_attr(not($cfg), ignore = $why)]);
     };
     ($factory:expr, lacks { $($family:ident: $why:literal),+ $(,)? }) => {
         $($crate::store_contract!(@lackable $family);)+

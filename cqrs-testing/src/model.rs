@@ -207,14 +207,17 @@ fn runtime() -> Result<Runtime, Violation> {
 /// cqrs_testing::store_model!(MyStoreFactory);
 /// cqrs_testing::store_model!(MyStoreFactory, lacks { restart: "the data ends with the process" });
 /// ```
+///
+/// For `needs`, see [`store_contract!`](crate::store_contract).
 #[macro_export]
 macro_rules! store_model {
-    (@tests $factory:expr, $model:expr) => {
+    (@tests $factory:expr, $model:expr, $attribute:tt) => {
         mod model {
             #[allow(unused_imports, reason = "the factory may be named by a path or made by an expression")]
             use super::*;
 
             #[test]
+            #$attribute
             fn one_client_is_answered_as_by_the_model() {
                 if let Err(violation) = $model.alone(&$factory) {
                     panic!("{violation}");
@@ -222,6 +225,7 @@ macro_rules! store_model {
             }
 
             #[test]
+            #$attribute
             fn answers_to_several_clients_have_an_order() {
                 if let Err(violation) = $model.together(&$factory) {
                     panic!("{violation}");
@@ -230,9 +234,12 @@ macro_rules! store_model {
         }
     };
     ($factory:expr) => {
-        $crate::store_model!(@tests $factory, $crate::Model::from_env());
+        $crate::store_model!(@tests $factory, $crate::Model::from_env(), [allow()]);
+    };
+    ($factory:expr, needs { $cfg:ident: $why:literal $(,)? }) => {
+        $crate::store_model!(@tests $factory, $crate::Model::from_env(), [cfg_attr(not($cfg), ignore = $why)]);
     };
     ($factory:expr, lacks { restart: $why:literal $(,)? }) => {
-        $crate::store_model!(@tests $factory, $crate::Model::from_env().without_restarts());
+        $crate::store_model!(@tests $factory, $crate::Model::from_env().without_restarts(), [allow()]);
     };
 }

@@ -426,3 +426,75 @@ fn events_that_the_process_manager_would_never_see_fail() {
     let said = says(|| Scenario::given([sent("1")]).when(StationEvent::Closed));
     assert!(said.ends_with("\n\"tracking\" wants no events of category \"station\""), "{said}");
 }
+
+/// Searches a parcel that nobody has seen for a day.
+#[derive(Default, Serialize, Deserialize)]
+struct Watch {
+    id: String,
+}
+
+impl ProcessManager for Watch {
+    const NAME: &'static str = "watch";
+    type Event = ParcelEvent;
+
+    fn interested(event: &ParcelEvent) -> Interest {
+        Tracking::interested(event)
+    }
+
+    fn handle(&self, event: &RecordedEvent<ParcelEvent>) -> Vec<Outgoing> {
+        match &event.data {
+            ParcelEvent::Sent { .. } => vec![late(), Outgoing::deadline("lost", DAY * 9)],
+            ParcelEvent::Seen { .. } => vec![late()],
+            ParcelEvent::Arrived { .. } => {
+                vec![Outgoing::cancel_deadline("lost"), Outgoing::cancel_deadline("late")]
+            }
+            Weighed => Vec::new(),
+        }
+    }
+
+    fn apply(&mut self, event: &ParcelEvent) {
+        if let ParcelEvent::Sent { id, .. } = event {
+            self.id = id.clone();
+        }
+    }
+
+    fn deadline(&self, name: &str) -> Vec<Outgoing> {
+        vec![
+            Outgoing::command(Search { id: format!("{} {name}", self.id) }),
+            Outgoing::cancel_deadline("lost"),
+        ]
+    }
+}
+
+#[test]
+fn an_instance_has_one_deadline_of_a_name() {
+    type Watched = ProcessScenario<Watch>;
+    let search = |what: &str| search(what);
+    let again = || Watched::given([sent("1"), seen("1"), sent("2"), seen("1")]);
+    again()
+        .when_deadline("late")
+        .then([search("2 late"), Outgoing::cancel_deadline("lost")])
+        .when_deadline("late")
+        .then([search("1 late"), Outgoing::cancel_deadline("lost")]);
+    let said = says(|| {
+        let once =
+            again().when_deadline("late").then([search("2 late"), Outgoing::cancel_deadline("lost")]);
+        let twice = once.when_deadline("late").then([search("1 late"), Outgoing::cancel_deadline("lost")]);
+        twice.when_deadline("late")
+    });
+    assert!(said.contains("deadline \"late\" was not asked for; what waits is:\n2: command"), "{said}");
+}
+
+#[test]
+fn what_is_cancelled_does_not_come_and_is_compared() {
+    type Watched = ProcessScenario<Watch>;
+    let given = || Watched::given([sent("1")]);
+    let cancelled = || [Outgoing::cancel_deadline("late"), Outgoing::cancel_deadline("lost")];
+    given().when(seen("1")).then([late()]).when(arrived("1")).then(cancelled()).running(&[]);
+    let said = says(|| given().when(arrived("1")).then([]));
+    assert!(said.contains("+ no deadline \"late\"\n+ no deadline \"lost\"\n"), "{said}");
+    let said = says(|| given().when(seen("1")).then([late(), Outgoing::cancel_deadline("late")]));
+    assert!(said.contains("- no deadline \"late\"\n"), "{said}");
+    let said = says(|| given().when(arrived("1")).then(cancelled()).when_deadline("lost"));
+    assert!(said.contains("deadline \"lost\" was not asked for"), "{said}");
+}

@@ -3,6 +3,10 @@
 //!
 //! The guides to dispatching and testing are run with `coins`, whose words they use.
 
+mod walk;
+
+pub use walk::{blocks, walk};
+
 macro_rules! guides {
     ($($name:ident $file:literal)*) => { $(
         #[cfg(doctest)]
@@ -18,7 +22,12 @@ guides! {
     Events "events.md"
     FromCommanded "from-commanded.md"
     FromCqrsEs "from-cqrs-es.md"
+    Http "http.md"
     Idempotency "idempotency.md"
     Operations "operations.md"
+    ProcessManagers "process-managers.md"
+    Projections "projections.md"
+    Rules "rules.md"
     Stores "stores.md"
+    Tenants "tenants.md"
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
-use cqrs_core::{App, DispatchOptions};
-use cqrs_sqlite::SqliteStore;
+use cqrs_core::{App, DispatchOptions, EventStore, Position, StartFrom};
+use cqrs_sqlite::{SqliteOptions, SqliteStore};
 use tokio::runtime::Runtime;
 
 use super::Answer;
@@ -16,6 +16,8 @@ use crate::Error;
 use crate::case::Work;
 use crate::domain::Read;
 use crate::process::memory;
+use crate::replay;
+use crate::stage::Stage;
 use crate::streams::Streams;
 
 /// How many commands are under way at a time while aggregates are made: few, so that what they need for a moment
@@ -35,6 +37,9 @@ pub(crate) enum Child {
     /// One command for each of so many aggregates, of which so many are kept.
     #[command(hide = true)]
     Idle { file: PathBuf, aggregates: u64, kept: u64 },
+    /// A replay of the last so many events of a log into a table, with so many KiB of SQLite's pages in memory.
+    #[command(hide = true)]
+    Replay { file: PathBuf, events: u64, cache: u64 },
 }
 
 impl Child {
@@ -48,6 +53,9 @@ impl Child {
             Self::Idle { file, aggregates, kept } => {
                 ("idle", file, [aggregates.to_string(), kept.to_string()])
             }
+            Self::Replay { file, events, cache } => {
+                ("replay", file, [events.to_string(), cache.to_string()])
+            }
         };
         let numbers = numbers.into_iter().map(OsString::from);
         [name.into(), file.into()].into_iter().chain(numbers).collect()
@@ -60,9 +68,10 @@ impl Child {
     }
 
     fn answer(&self) -> Result<Answer, Error> {
-        let runtime = Runtime::new()?;
         let under_load = |work: Work, file: &Path, seconds: f64| {
-            let sample = work.run(&runtime, file, Duration::from_secs_f64(seconds))?;
+            let directory = file.parent().unwrap_or(Path::new("."));
+            let stage = Stage::new(directory, Duration::from_secs_f64(seconds))?;
+            let sample = work.run(&stage, file)?;
             Ok(Answer { events: sample.events, memory: memory()? })
         };
         match self {
@@ -71,7 +80,12 @@ impl Child {
                 under_load(work, file, *seconds)
             }
             Self::Raw { file, batch, seconds } => under_load(Work::Raw { batch: *batch }, file, *seconds),
-            Self::Idle { file, aggregates, kept } => runtime.block_on(idle(file, *aggregates, *kept)),
+            Self::Idle { file, aggregates, kept } => {
+                Runtime::new()?.block_on(idle(file, *aggregates, *kept))
+            }
+            Self::Replay { file, events, cache } => {
+                Runtime::new()?.block_on(replay_last(file, *events, *cache << 10))
+            }
         }
     }
 }
@@ -89,6 +103,17 @@ async fn idle(file: &Path, aggregates: u64, kept: u64) -> Result<Answer, Error> 
     let memory = memory()?;
     app.shutdown().await;
     Ok(Answer { events: aggregates, memory })
+}
+
+async fn replay_last(file: &Path, events: u64, cache_bytes: u64) -> Result<Answer, Error> {
+    let options = SqliteOptions::new().cache_bytes(cache_bytes);
+    let store = SqliteStore::open_with(file, options).await?;
+    let start = store.head().await?.as_u64().saturating_sub(events);
+    let (read_model, start) = (store.read_model(), StartFrom::Position(Position::new(start)));
+    replay::replay(store, replay::InTable, read_model, start).await?;
+    let answer = Answer { events, memory: memory()? };
+    replay::clean(file)?;
+    Ok(answer)
 }
 
 #[cfg(test)]
@@ -109,6 +134,7 @@ mod tests {
         for child in [
             Child::Clients { file: file.clone(), clients: 256, seconds: 2.5 },
             Child::Raw { file: file.clone(), batch: 64, seconds: 1.0 },
+            Child::Replay { file: file.clone(), events: 1_000, cache: 4_096 },
             Child::Idle { file, aggregates: 100_000, kept: 1 },
         ] {
             let arguments = std::iter::once("bench".into()).chain(child.arguments());

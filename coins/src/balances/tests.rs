@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use cqrs_core::{EventId, Metadata, Position, Timestamp, Version};
+use cqrs_core::{EventId, Metadata, Position, Projection, Timestamp, Version};
 use cqrs_sqlite::SqliteReadModel;
 use cqrs_testing::ProjectionScenario;
 use proptest::prelude::*;
@@ -46,13 +46,13 @@ fn recorded(event: &AccountEvent) -> RecordedEvent<AccountEvent> {
 
 async fn table() -> SqliteConnection {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-    AccountBalances.setup(&mut connection).await.unwrap();
+    AccountBalances::default().setup(&mut connection).await.unwrap();
     connection
 }
 
 async fn project(connection: &mut SqliteConnection, events: &[AccountEvent]) -> Result<(), BoxError> {
     let events: Vec<_> = events.iter().map(recorded).collect();
-    AccountBalances.project_batch(&events, connection).await
+    AccountBalances::default().project_batch(&events, connection).await
 }
 
 async fn rows(connection: &mut SqliteConnection) -> Rows {
@@ -69,7 +69,7 @@ async fn however_the_log_is_cut_an_account_may_give_what_it_has() {
     let directory = tempfile::tempdir().unwrap();
     let file = || directory.path().join(Uuid::now_v7().to_string());
     // The row that a batch of the sending alone would insert has a balance of -2.
-    ProjectionScenario::new(AccountBalances)
+    ProjectionScenario::new(AccountBalances::default())
         .given([mined("me", 190), mined("me", u64::MAX), sent("me", 2), received("you", 1)])
         .on(
             async || SqliteReadModel::open(file()).await.unwrap(),

@@ -2,11 +2,9 @@
 
 use cqrs_core::{Position, StoreError, Timestamp, Version};
 use serde::Serialize;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
-use super::{Queries, clamp};
-use crate::{AccountId, TransferId};
+use crate::database::{Argument, Row, corrupt, sql};
+use crate::{AccountId, Coins, TransferId};
 
 /// A line of an account's statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -52,56 +50,59 @@ pub enum StatementEntry {
     },
 }
 
-impl Queries {
-    pub(crate) async fn statement(
+impl Coins {
+    /// An account's history with its balance at every step, the newest line first: at most `limit` lines, before a
+    /// version when one is given.
+    ///
+    /// ```
+    /// use coins::{Coins, StatementEntry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let coins = Coins::open(directory.path().join("coins.db")).await?;
+    ///
+    /// # let (me, you) = ("me".parse()?, "you".parse()?);
+    /// # coins.mine_coin(&me, 190).await?;
+    /// # coins.send_coins(&me, &you, "1".parse()?).await?;
+    /// let lines = coins.statement(&me, None, 10).await?;
+    /// assert_eq!((lines[0].change, lines[0].balance), (-1, 0));
+    /// assert_eq!((&lines[1].entry, lines[1].balance), (&StatementEntry::Mined { nonce: 190 }, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn statement(
         &self,
         account: &AccountId,
         before: Option<Version>,
         limit: u64,
     ) -> Result<Vec<StatementLine>, StoreError> {
-        let rows = sqlx::query(include_str!("statement.sql"))
-            .bind(account.as_str())
-            .bind(before.map_or(i64::MAX, |version| clamp(version.as_u64())))
-            .bind(clamp(limit))
-            .fetch_all(&self.pool)
-            .await;
-        rows.map_err(failed)?.iter().map(|row| read(account, row)).collect()
+        let before = before.map_or(u64::MAX, Version::as_u64);
+        let arguments: [Argument; 3] = [account.into(), before.into(), limit.into()];
+        let rows = self.reader().fetch("read a statement", sql!("statement"), arguments).await?;
+        rows.iter().map(read).collect()
     }
 }
 
-fn failed(error: sqlx::Error) -> StoreError {
-    StoreError::backend("read a statement", error)
-}
-
-fn read(account: &AccountId, row: &SqliteRow) -> Result<StatementLine, StoreError> {
-    let corrupt =
-        |what: &str| StoreError::Corrupt { what: format!("the statement of {account:?} has {what}") };
-    let number = |column: &str| {
-        let number: i64 = row.try_get(column).map_err(failed)?;
-        u64::try_from(number).map_err(|_| corrupt(&format!("{column} {number}")))
-    };
-    let text = |column: &str| row.try_get::<Option<String>, _>(column).map_err(failed);
-    let change: i64 = row.try_get("change").map_err(failed)?;
-    let entry = match (text("nonce")?, text("other")?, text("transfer_id")?) {
-        (Some(nonce), None, None) => StatementEntry::Mined {
-            nonce: nonce.parse().map_err(|_| corrupt(&format!("nonce {nonce:?}")))?,
-        },
-        (None, Some(other), Some(id)) => {
-            let other = other.parse().map_err(|_| corrupt("an account id that is none"))?;
-            let transfer_id = id.parse().map_err(|_| corrupt(&format!("transfer {id:?}")))?;
-            match change < 0 {
-                true => StatementEntry::Sent { to: other, transfer_id },
-                false => StatementEntry::Received { from: other, transfer_id },
-            }
-        }
-        _ => return Err(corrupt("a line that is neither mined, sent nor received")),
+fn read(row: &Row) -> Result<StatementLine, StoreError> {
+    let signed = |column| row.integer(column)?.ok_or_else(|| corrupt(column, &"nothing"));
+    let change = signed("change")?;
+    let entry = match (row.parsed_if("nonce")?, row.parsed_if("other")?, row.parsed_if("transfer_id")?) {
+        (Some(nonce), None, None) => StatementEntry::Mined { nonce },
+        (None, Some(to), Some(transfer_id)) if change < 0 => StatementEntry::Sent { to, transfer_id },
+        (None, Some(from), Some(transfer_id)) => StatementEntry::Received { from, transfer_id },
+        _ => return Err(corrupt("a line", &"neither what was mined, nor sent, nor received")),
     };
     Ok(StatementLine {
-        version: Version::new(number("version")?),
-        position: Position::new(number("position")?),
-        at: Timestamp::from_micros(row.try_get("at").map_err(failed)?),
+        version: Version::new(row.number("version")?),
+        position: Position::new(row.number("position")?),
+        at: Timestamp::from_micros(signed("at")?),
         entry,
         change,
-        balance: number("balance")?,
+        balance: row.number("balance")?,
     })
 }

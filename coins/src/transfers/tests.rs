@@ -35,7 +35,7 @@ async fn rows(model: &SqliteReadModel) -> Vec<(i64, String, String, i64, bool)> 
 async fn however_the_log_is_cut_each_transfer_is_there_once_with_its_end() {
     let directory = tempfile::tempdir().unwrap();
     let file = || directory.path().join(Uuid::now_v7().to_string());
-    ProjectionScenario::new(Transfers)
+    ProjectionScenario::new(Transfers::default())
         .given([
             AccountEvent::CoinMined { account_id: id("me"), nonce: 190 },
             sent("me", "you", 1, 1),

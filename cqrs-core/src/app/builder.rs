@@ -12,16 +12,34 @@ use super::rebuild::Rebuilder;
 use super::registration::{Made, Registration, Surroundings};
 use super::{App, Inner};
 use crate::dispatch::Dispatcher;
-use crate::handler::{Around, HandlerRunner, begin};
+use crate::handler::{Around, HandlerRunner, begin, stands};
 use crate::process::{ErasedProcess, Outbox, ProcessWorker, mend_all};
 use crate::subscribe::{Halt, ProjectionWorker, Reporter};
 use crate::{
     BoxError, Clock, DispatchOptions, EventHandler, HandlerOptions, IdSource, Middleware, ProcessManager,
     ProcessOptions, Projection, RandomIds, ReadModel, Router, Store, SubscribeOptions, SubscriberKind,
-    SystemClock,
+    SubscriberState, SystemClock,
 };
 
 /// An application in the making. See [`App::builder`].
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let mut subscribe = SubscribeOptions::default();
+/// subscribe.batch_events = 500;
+/// let app = App::builder(MemoryStore::new())
+///     .router(Router::new().route::<Deposit>().route::<Withdraw>())
+///     .projection(Balances, InMemory::default())
+///     .subscribe_options(subscribe)
+///     .middleware(LogCommands)
+///     .start()
+///     .await?;
+/// # app.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an application runs after `.start().await`"]
 pub struct AppBuilder {
     store: Arc<dyn Store>,
@@ -36,6 +54,20 @@ pub struct AppBuilder {
 }
 
 /// Why an application does not start. Nothing of it runs then.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let twice = App::builder(MemoryStore::new())
+///     .projection(Balances, InMemory::default())
+///     .projection(Balances, InMemory::default())
+///     .start()
+///     .await;
+/// assert!(matches!(twice, Err(StartError::NamedTwice("balances"))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -65,11 +97,11 @@ pub enum StartError {
         /// The version of this program.
         known: u32,
     },
-    /// It cannot be read, or written down, where an event handler begins.
-    #[error("event handler {handler:?} could not begin")]
+    /// It cannot be read, or written down, where an event handler or a process manager begins.
+    #[error("subscriber {subscriber:?} could not begin")]
     Begin {
-        /// The event handler.
-        handler: &'static str,
+        /// The event handler, or process manager.
+        subscriber: &'static str,
         /// Why.
         source: BoxError,
     },
@@ -161,7 +193,16 @@ impl AppBuilder {
             name: P::NAME,
             kind: SubscriberKind::ProcessManager,
             options: None,
-            make: Box::new(move |around, options| Made::runs(worker(around), options)),
+            make: Box::new(move |around, options| {
+                let store = Arc::clone(&around.store);
+                let (clock, from) = (Arc::clone(&around.clock), options.start);
+                Made {
+                    setup: Some(
+                        async move { crate::process::begin::<P>(&*store, &*clock, from).await }.boxed(),
+                    ),
+                    ..Made::runs(worker(around), options)
+                }
+            }),
             process: Some(Box::new(move |around| Arc::new(by_name(around)))),
         });
         self
@@ -179,9 +220,10 @@ impl AppBuilder {
             kind: SubscriberKind::EventHandler,
             options: None,
             make: Box::new(move |around, _| {
-                let store = Arc::clone(&around.store);
+                let (store, known) = (Arc::clone(&around.store), Arc::clone(&around.store));
                 Made {
                     setup: Some(async move { Ok(begin(&*store, H::NAME, options).await?) }.boxed()),
+                    stands: async move { stands(&*known, H::NAME, options).await }.boxed(),
                     rebuild: None,
                     spawn: Box::new(move |around, reporter| {
                         let around = Around {
@@ -258,19 +300,22 @@ impl AppBuilder {
             router: Arc::new(self.router),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
-            options: self.subscribe,
+            options: self.subscribe.bounded(),
             wake: Arc::new(Notify::new()),
             marks: marked,
             stop: stopped,
         };
         let mut ready = Vec::new();
         for Registration { name, kind, options, make, process } in self.subscribers {
-            let mut made = make(&around, options.unwrap_or(around.options));
+            let mut made = make(&around, options.map_or(around.options, SubscribeOptions::bounded));
             if let Some(setup) = made.setup.take() {
                 setup.await.map_err(|source| StartError::of_setup(name, kind, source))?;
             }
-            ready.push((name, kind, made, process));
+            // Who cannot be told yet says so himself, when he runs.
+            let stands = (&mut made.stands).await.unwrap_or_default();
+            ready.push((name, kind, made, process, stands));
         }
+        let head = self.store.head().await.unwrap_or_default();
         let dispatcher =
             Dispatcher::start(self.store, self.clock, self.ids, self.dispatch, self.middleware.into());
         let progress = Arc::new(Notify::new());
@@ -278,11 +323,15 @@ impl AppBuilder {
         let mut rebuilders = HashMap::new();
         let mut tasks = Vec::new();
         let mut processes = BTreeMap::<_, Arc<dyn ErasedProcess>>::new();
-        for (name, kind, made, process) in ready {
+        for (name, kind, made, process, (at, parked)) in ready {
             let reporter = Reporter::new(name, kind, Arc::clone(&around.clock));
+            reporter.head(head);
+            reporter.at(at, SubscriberState::Running);
+            reporter.parked(parked);
             subscribers.push(reporter.watch());
             if let Some(projection) = made.rebuild {
-                rebuilders.insert(name, Rebuilder { projection, status: reporter.sender() });
+                let (status, setback) = (reporter.sender(), reporter.setback());
+                rebuilders.insert(name, Rebuilder { projection, status, setback });
             }
             if let Some(process) = process {
                 processes.insert(name, process(&around));
@@ -305,6 +354,7 @@ impl AppBuilder {
                 router: Arc::clone(&around.router),
                 processes,
                 options: self.process,
+                lease: self.subscribe.lease,
                 wake: Arc::clone(&around.wake),
                 progress: Arc::clone(&progress),
                 stop: around.stop.clone(),
@@ -324,6 +374,7 @@ impl AppBuilder {
             mended: has_mended,
             stop,
             tasks: tasks.into(),
+            ending: tokio::sync::Mutex::default(),
         })))
     }
 }
@@ -331,7 +382,9 @@ impl AppBuilder {
 impl StartError {
     fn of_setup(name: &'static str, kind: SubscriberKind, source: BoxError) -> Self {
         match (kind, source.downcast_ref()) {
-            (SubscriberKind::EventHandler, _) => Self::Begin { handler: name, source },
+            (SubscriberKind::EventHandler | SubscriberKind::ProcessManager, _) => {
+                Self::Begin { subscriber: name, source }
+            }
             (_, Some(&Halt::Superseded { stored, known })) => {
                 Self::Newer { projection: name, stored, known }
             }

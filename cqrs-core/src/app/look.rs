@@ -7,6 +7,7 @@ use super::App;
 use crate::subscribe::follow;
 use crate::{EventFilter, EventSet, RecordedEvent, StartFrom, StoreError, SubscriberStatus};
 
+/// How subscribers are doing, and the log as a stream.
 impl App {
     /// How each subscriber is doing.
     pub fn status(&self) -> Vec<SubscriberStatus> {
@@ -20,6 +21,20 @@ impl App {
 
     /// How each subscriber is doing, and then whatever changes. Who takes his time is told the newest, not
     /// everything in between. It ends when all subscribers have.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// use futures::StreamExt;
+    ///
+    /// let app = App::builder(MemoryStore::new()).projection(Balances, InMemory::default()).start().await?;
+    /// let mut changes = app.watch();
+    /// let first = changes.next().await.ok_or("there is a subscriber")?;
+    /// assert_eq!((first.name, first.kind), ("balances", SubscriberKind::Projection));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn watch(&self) -> impl Stream<Item = SubscriberStatus> + Send + Unpin + use<> {
         let each = self.0.subscribers.iter().map(|status| {
             let mut status = status.clone();
@@ -43,6 +58,23 @@ impl App {
     /// A consumer has no checkpoint: the last event that it took has the position to go on from. From
     /// [`StartFrom::Now`] is from when the stream is first polled. The stream ends after its first error, and
     /// with the application.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// use futures::StreamExt;
+    ///
+    /// # let app = App::builder(MemoryStore::new()).start().await?;
+    /// app.dispatch(deposit("me", 5)).await?;
+    /// app.dispatch(withdraw("me", 1)).await?;
+    /// let withdrawals = EventFilter::category("account").and_event_types(["Withdrawn"]);
+    /// let mut events = app.subscribe(StartFrom::Origin, withdrawals);
+    /// let first = events.next().await.ok_or("the log goes on")??;
+    /// assert_eq!((first.position, first.data.as_str()), (Position::new(2), r#"{"account":"me","amount":1}"#));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn subscribe(
         &self,
         from: StartFrom,
@@ -52,6 +84,22 @@ impl App {
     }
 
     /// As [`App::subscribe`], with the events of a set, decoded. An event that cannot be decoded is an error.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// use futures::StreamExt;
+    ///
+    /// let app = App::builder(MemoryStore::new()).start().await?;
+    /// app.dispatch(deposit("me", 5)).await?;
+    /// let mut events = app.subscribe_to::<AccountEvent>(StartFrom::Origin);
+    /// let first = events.next().await.ok_or("the log goes on")??;
+    /// assert_eq!(first.position, Position::new(1)); // go on from here with `StartFrom::Position`
+    /// assert_eq!(first.data, AccountEvent::Deposited { account: "me".to_owned(), amount: 5 });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn subscribe_to<E: EventSet>(
         &self,
         from: StartFrom,

@@ -3,11 +3,45 @@
 use super::App;
 use crate::{EventPart, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet, StoreError};
 
+/// What event handlers have parked, for operators.
 impl App {
     /// The events that an event handler holds back after a place in the log, in order, at most `limit`; from
     /// [`EventPart::ZERO`] on, that is all of them. The next page comes after the last one's [`ParkedEvent::part`].
     ///
     /// The handler need not run in this application.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # use std::sync::Arc;
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// # #[derive(Clone, Default)] struct Letters(Arc<AtomicBool>);
+    /// # #[async_trait]
+    /// # impl EventHandler for Letters {
+    /// #     const NAME: &'static str = "letters";
+    /// #     type Event = AccountEvent;
+    /// #     async fn handle(&self, _: &RecordedEvent<AccountEvent>) -> Result<(), BoxError> {
+    /// #         if self.0.load(Ordering::Relaxed) { Ok(()) } else { Err("there is no paper".into()) }
+    /// #     }
+    /// #     fn failed(&self, _: &HandlerFailure) -> Policy { Policy::Park }
+    /// # }
+    /// # let letters = Letters::default();
+    /// # let app = App::builder(MemoryStore::new()).event_handler(letters.clone()).start().await?;
+    /// // The handler `letters` has no paper, and parks what it cannot print.
+    /// app.dispatch(deposit("me", 5)).wait_for(["letters"]).await?;
+    /// let parked = app.parked_events("letters", EventPart::ZERO, 10).await?;
+    /// assert_eq!((parked.len(), parked[0].key.as_str()), (1, "account-me"));
+    /// assert_eq!(parked[0].last_error.as_deref(), Some("there is no paper"));
+    ///
+    /// # letters.0.store(true, Ordering::Relaxed);
+    /// // There is paper now.
+    /// assert_eq!(app.retry_parked("letters", &ParkedSet::All).await?, 1);
+    /// app.dispatch(deposit("me", 6)).wait_for(["letters"]).await?;
+    /// assert!(app.parked_events("letters", EventPart::ZERO, 10).await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

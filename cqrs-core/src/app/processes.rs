@@ -14,6 +14,43 @@ use crate::{
 ///
 /// What is decided here is done at once in this process; other processes on the same store notice it when they look
 /// at the outbox next, in half a second at most.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// # #[derive(Default, Serialize, Deserialize)] struct Fee {}
+/// # impl ProcessManager for Fee {
+/// #     const NAME: &'static str = "fee";
+/// #     type Event = AccountEvent;
+/// #     fn interested(event: &AccountEvent) -> Interest {
+/// #         match event {
+/// #             AccountEvent::Deposited { account, .. } => Interest::start(account),
+/// #             AccountEvent::Withdrawn { .. } => Interest::none(),
+/// #         }
+/// #     }
+/// #     fn handle(&self, event: &RecordedEvent<AccountEvent>) -> Vec<Outgoing> {
+/// #         vec![Outgoing::command(withdraw(event.stream.key(), 10))]
+/// #     }
+/// # }
+/// let app = App::builder(MemoryStore::new())
+///     .router(Router::new().route::<Withdraw>())
+///     .process_manager::<Fee>()
+///     .start()
+///     .await?;
+/// // The fee of 10 is more than there is, and `Fee` has no answer to the refusal.
+/// let deposited = app.dispatch(deposit("me", 5)).settled().await?;
+/// assert_eq!(deposited.consistency, Consistency::Parked);
+///
+/// let fee = app.process("fee").ok_or("it runs here")?;
+/// let parked = fee.tasks(TaskQuery::all(10).standing(OutboxState::Parked)).await?.tasks;
+/// assert_eq!(parked[0].last_error.as_deref(), Some("the account has 5"));
+/// app.dispatch(deposit("me", 20)).await?;
+/// assert!(fee.retry(parked[0].id).await?);
+/// assert_eq!(app.settle().await?, Consistency::Reached);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ProcessHandle {
     app: App,
@@ -32,6 +69,7 @@ pub enum ProcessError {
     Events(#[source] BoxError),
 }
 
+/// Process managers, for operators.
 impl App {
     /// The process managers that run here.
     pub fn processes(&self) -> Vec<ProcessHandle> {

@@ -6,21 +6,36 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::FutureExt;
-use futures::future::{BoxFuture, Either};
+use futures::future::BoxFuture;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::App;
-use crate::subscribe::{ProgressReporter, Rebuildable, UnderWay};
+use crate::subscribe::{ProgressReporter, Rebuildable, Setback, UnderWay};
 use crate::{BoxError, Position, RebuildProgress, SubscriberStatus};
 
 /// A rebuild under way: await it, to learn up to where it had caught up when it took the old read model's place.
 ///
 /// It goes on when this is dropped. [`Rebuild::cancel`] and [`App::shutdown`] end it; the old read model stays then.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let app = App::builder(MemoryStore::new()).projection(Balances, InMemory::default()).start().await?;
+/// app.dispatch(deposit("me", 5)).await?;
+/// let up_to = app.rebuild("balances").await?;
+/// assert_eq!(up_to, Position::new(1));
+/// assert!(matches!(app.rebuild("nothing").await, Err(RebuildError::Unknown(_))));
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a rebuild says only when it is awaited whether it has failed"]
 pub struct Rebuild {
     result: BoxFuture<'static, Result<Position, RebuildError>>,
     cancel: Arc<Notify>,
     status: Option<watch::Receiver<SubscriberStatus>>,
+    /// Becomes true, or loses its sender, when it has ended.
+    ended: watch::Receiver<bool>,
 }
 
 /// Why a read model was not rebuilt, and is as it was.
@@ -45,8 +60,10 @@ pub enum RebuildError {
 pub(super) struct Rebuilder {
     pub(super) projection: Arc<dyn Rebuildable>,
     pub(super) status: watch::Sender<SubscriberStatus>,
+    pub(super) setback: Setback,
 }
 
+/// Read models, made anew.
 impl App {
     /// Makes a projection's read model anew from the log, beside the old one, and puts it in the old one's place in
     /// one transaction when it has caught up. Queries and commands go on meanwhile, and so does the projection.
@@ -54,15 +71,17 @@ impl App {
     /// The rebuild begins at once, on a task of its own. How far it is, is told by the projection's
     /// [`SubscriberStatus::rebuild`].
     pub fn rebuild(&self, projection: &str) -> Rebuild {
-        let Some(Rebuilder { projection: rebuildable, status }) = self.0.rebuilders.get(projection) else {
+        let Some(Rebuilder { projection: rebuildable, status, .. }) = self.0.rebuilders.get(projection)
+        else {
             let unknown = RebuildError::Unknown(projection.to_owned());
             let result = std::future::ready(Err(unknown)).boxed();
-            return Rebuild { result, cancel: Arc::default(), status: None };
+            return Rebuild { result, cancel: Arc::default(), status: None, ended: watch::channel(true).1 };
         };
         let (name, receiver) = (projection.to_owned(), status.subscribe());
         let (rebuildable, progress) = (Arc::clone(rebuildable), ProgressReporter::new(status.clone()));
         let (cancel, mut stop) = (Arc::new(Notify::new()), self.0.stop.subscribe());
         let (answer, result) = oneshot::channel();
+        let (end, ended) = watch::channel(false);
         let cancelled = Arc::clone(&cancel);
         let task = tokio::spawn(async move {
             let rebuilt = std::panic::AssertUnwindSafe(rebuildable.rebuild(progress)).catch_unwind();
@@ -77,16 +96,31 @@ impl App {
             };
             // Whoever asked for it may have gone away.
             let _ = answer.send(rebuilt);
+            end.send_replace(true);
         });
         let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.retain(|task| !task.is_finished());
         tasks.push(task);
         let result = result.map(|answer| answer.unwrap_or(Err(RebuildError::Cancelled))).boxed();
-        Rebuild { result, cancel, status: Some(receiver) }
+        Rebuild { result, cancel, status: Some(receiver), ended }
     }
 
     /// Empties a projection's read model and lets the projection begin anew, in one transaction. Queries see it grow
     /// again; where they must not, [`App::rebuild`] is what is wanted.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let balances = InMemory::default();
+    /// # let app = App::builder(MemoryStore::new()).projection(Balances, balances.clone()).start().await?;
+    /// # app.dispatch(deposit("me", 5)).strong().await?;
+    /// app.reset("balances").await?;
+    /// app.settle().await?;
+    /// assert_eq!(balances.read(|balances| balances["me"]).await, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -94,11 +128,8 @@ impl App {
     pub async fn reset(&self, projection: &str) -> Result<(), RebuildError> {
         let rebuilder = self.0.rebuilders.get(projection);
         let rebuilder = rebuilder.ok_or_else(|| RebuildError::Unknown(projection.to_owned()))?;
-        let reset = rebuilder.projection.reset().await;
-        let position = reset.map_err(|error| RebuildError::from_any(projection, error))?;
-        // Whoever waits for the projection from now on waits until it has come back.
-        rebuilder.status.send_modify(|status| status.position = position);
-        Ok(())
+        let reset = rebuilder.projection.reset(&rebuilder.setback).await;
+        reset.map_err(|error| RebuildError::from_any(projection, error))
     }
 }
 
@@ -119,12 +150,12 @@ impl Rebuild {
 
     /// Waits until it has come further, or has ended. Together with [`Rebuild::progress`] it makes a progress bar.
     pub async fn further(&mut self) {
-        let changed = match &mut self.status {
-            Some(status) => Either::Left(status.changed()),
-            None => Either::Right(std::future::ready(Ok(()))),
-        };
-        // Without a sender it has ended.
-        let _ = changed.await;
+        let Some(status) = &mut self.status else { return };
+        tokio::select! {
+            _ = status.changed() => {}
+            // Without a sender it has ended as well.
+            _ = self.ended.wait_for(|ended| *ended) => {}
+        }
     }
 
     /// Ends it, unless it has ended; await it to learn which.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::process::ErasedProcess;
-use crate::subscribe::{Rebuildable, Reporter, Runner, Tenant, Worker};
-use crate::{BoxError, Clock, IdSource, Router, Store, SubscribeOptions, SubscriberKind};
+use crate::subscribe::{Pages, Rebuildable, Reporter, Runner, Tenant, Worker};
+use crate::{BoxError, Clock, IdSource, Position, Router, Store, SubscribeOptions, SubscriberKind};
 
 /// What a subscriber needs of the application around it.
 pub(super) struct Surroundings {
@@ -42,6 +43,9 @@ pub(super) struct Registration {
 pub(super) struct Made {
     /// To be done before anything runs.
     pub(super) setup: Option<BoxFuture<'static, Result<(), BoxError>>>,
+    /// Tells where it goes on from, after that, and how many keys it holds back, so that its status is right from the
+    /// start. Never further than where all is done.
+    pub(super) stands: BoxFuture<'static, Result<(Position, u64), BoxError>>,
     pub(super) spawn: Box<Spawn>,
     pub(super) rebuild: Option<Arc<dyn Rebuildable>>,
 }
@@ -49,9 +53,12 @@ pub(super) struct Made {
 impl Made {
     /// One that has only to run.
     pub(super) fn runs<W: Worker>(worker: W, options: SubscribeOptions) -> Self {
+        let worker = Arc::new(worker);
+        let at = Arc::clone(&worker);
         let spawn =
             move |around: &Surroundings, reporter: Reporter| around.spawn(worker, reporter, options);
-        Self { setup: None, spawn: Box::new(spawn), rebuild: None }
+        let stands = async move { Ok((at.checkpoint().await?, 0)) }.boxed();
+        Self { setup: None, stands, spawn: Box::new(spawn), rebuild: None }
     }
 }
 
@@ -60,6 +67,7 @@ impl Surroundings {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         let runner = Runner {
             tenant: Tenant::new(store, clock, &*self.ids, worker.lease(), options.lease),
+            pages: Pages::new(worker.filter(), options.batch_events),
             worker,
             store: Arc::clone(&self.store),
             ids: Arc::clone(&self.ids),

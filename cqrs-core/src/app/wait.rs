@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use tokio::sync::watch;
 
 use super::App;
 use crate::dispatch::Consistency;
 use crate::process::chain_of;
 use crate::{
-    CorrelationId, EventFilter, InstanceQuery, InstanceState, OutboxEntry, OutboxState, Position,
+    CorrelationId, EventFilter, InstanceQuery, InstanceState, OutboxEntry, OutboxState, Position, Share,
     StoreError, SubscriberKind, SubscriberStatus, TaskQuery,
 };
 
@@ -28,6 +29,7 @@ pub(crate) enum Wait {
     Settled,
 }
 
+/// Waiting for all that is under way.
 impl App {
     pub(crate) async fn wait(&self, wait: &Wait, chain: CorrelationId, position: Position) -> Consistency {
         match wait {
@@ -46,6 +48,21 @@ impl App {
     /// Tasks that wait for a later time are not waited for, be it a delay or another attempt. Where a task is parked or
     /// an instance stuck, of whatever chain, the answer is [`Consistency::Parked`] or [`Consistency::Stuck`], when all
     /// else has been worked on.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let balances = InMemory::default();
+    /// # let app = App::builder(MemoryStore::new()).projection(Balances, balances.clone()).start().await?;
+    /// for amount in [5, 6, 7] {
+    ///     app.dispatch(deposit("me", amount)).await?;
+    /// }
+    /// assert_eq!(app.settle().await?, Consistency::Reached);
+    /// assert_eq!(balances.read(|balances| balances["me"]).await, 18);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -89,7 +106,7 @@ impl App {
     }
 
     async fn due_tasks(&self) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.0.store.due_tasks(self.0.dispatcher.core().clock.now(), usize::MAX).await
+        self.0.store.due_tasks(self.0.dispatcher.core().clock.now(), Share::ALL, usize::MAX).await
     }
 
     /// The causal chains that may go on: what is read first cannot be missed by what is read later. A task is due, or
@@ -130,22 +147,15 @@ impl App {
     /// Waits until all subscribers of a kind have worked up to a position.
     async fn reach(&self, kind: SubscriberKind, position: Position) -> Consistency {
         let of_kind = self.0.subscribers.iter().filter(|status| status.borrow().kind == kind);
-        for status in of_kind {
-            if !is_there(status.clone(), position).await {
-                return Consistency::Stopped;
-            }
-        }
-        Consistency::Reached
+        are_there(of_kind.cloned(), position).await
     }
 
     async fn reach_named(&self, names: &[String], position: Position) -> Consistency {
-        for name in names {
-            let Some(status) = self.watch_status(name) else { return Consistency::Stopped };
-            if !is_there(status, position).await {
-                return Consistency::Stopped;
-            }
+        let found: Option<Vec<_>> = names.iter().map(|name| self.watch_status(name)).collect();
+        match found {
+            Some(found) => are_there(found, position).await,
+            None => Consistency::Stopped,
         }
-        Consistency::Reached
     }
 
     /// Follows a causal chain to its end.
@@ -186,8 +196,23 @@ impl App {
     }
 }
 
-/// Waits until a subscriber is at a position, or has ended without.
-async fn is_there(mut status: watch::Receiver<SubscriberStatus>, position: Position) -> bool {
-    let found = status.wait_for(|status| status.position >= position || status.state.is_stopped()).await;
-    found.is_ok_and(|status| status.position >= position)
+/// Waits until subscribers are at a position. One that has ended without answers for all, however long the others
+/// take.
+async fn are_there(
+    subscribers: impl IntoIterator<Item = watch::Receiver<SubscriberStatus>>,
+    position: Position,
+) -> Consistency {
+    let each = subscribers.into_iter().map(|mut status| async move {
+        let found =
+            status.wait_for(|status| status.position >= position || status.state.is_stopped()).await;
+        if found.is_ok_and(|status| status.position >= position) {
+            Ok(())
+        } else {
+            Err(Consistency::Stopped)
+        }
+    });
+    match try_join_all(each).await {
+        Ok(_) => Consistency::Reached,
+        Err(stopped) => stopped,
+    }
 }

@@ -6,6 +6,23 @@ use super::Dispatched;
 use crate::{BoxError, CommandId, ExpectedVersion, StoreError, StreamId, Version};
 
 /// Why a command did not take effect, or why nobody knows. `E` is the rejection of its [`Handle`](crate::Handle).
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let app = App::builder(MemoryStore::new()).start().await?;
+/// match app.dispatch(withdraw("me", 3)).await {
+///     Ok(_) => unreachable!("there is nothing"),
+///     // A rule has spoken; the type is the command's own.
+///     Err(DispatchError::Rejected(NotEnough { balance })) => assert_eq!(balance, 0),
+///     // Nobody knows: send it again, with the same id.
+///     Err(DispatchError::TimedOut { .. } | DispatchError::OutcomeUnknown { .. }) => {}
+///     Err(other) => return Err(other.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DispatchError<E> {
@@ -91,6 +108,18 @@ pub enum DispatchError<E> {
 }
 
 /// The kinds of [`DispatchError`], for those who count them. Displayed in snake case.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// # let app = App::builder(MemoryStore::new()).start().await?;
+/// let refused = app.dispatch(withdraw("me", 3)).await.unwrap_err();
+/// assert_eq!(refused.kind(), FailureKind::Rejected);
+/// assert_eq!(refused.kind().to_string(), "rejected");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -150,6 +179,20 @@ impl std::fmt::Display for FailureKind {
 }
 
 /// A rejection whose type is not known, from a command that was dispatched by name.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let app = App::builder(MemoryStore::new()).router(Router::new().route::<Withdraw>()).start().await?;
+/// let by_name = BoxCommand::of(&withdraw("me", 3))?;
+/// let refused = app.dispatch(by_name).await.unwrap_err();
+/// let Some(Rejection(why)) = refused.rejection() else { return Err(refused.into()) };
+/// assert_eq!(why.to_string(), "the account has 0");
+/// assert_eq!(why.downcast_ref(), Some(&NotEnough { balance: 0 }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Rejection(pub BoxError);

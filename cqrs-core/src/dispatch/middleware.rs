@@ -26,6 +26,31 @@ use crate::{BoxError, Command, CommandId, Json, Metadata, StreamId, Version};
 /// application. Exactly one of [`after`](Middleware::after) and [`failed`](Middleware::failed) follows, in the
 /// opposite order, once the outcome is known; also when the caller has gone away. A command whose aggregate's id is
 /// no stream key, or which has no route or cannot be read, is seen by no middleware.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// /// Nothing happens on Sundays.
+/// struct Opened(fn() -> bool);
+///
+/// #[async_trait]
+/// impl Middleware for Opened {
+///     async fn before(
+///         &self,
+///         command: &CommandView<'_>,
+///         _metadata: &mut BTreeMap<String, serde_json::Value>,
+///     ) -> Result<(), BoxError> {
+///         if self.0() { Ok(()) } else { Err(format!("{} has to wait", command.name()).into()) }
+///     }
+/// }
+///
+/// let app = App::builder(MemoryStore::new()).middleware(LogCommands).middleware(Opened(|| false)).start().await?;
+/// let denied = app.dispatch(deposit("me", 5)).await.unwrap_err();
+/// assert!(matches!(denied, DispatchError::Denied(why) if why.to_string() == "Deposit has to wait"));
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait Middleware: Send + Sync + 'static {
     /// Looks at a command before it is queued. What it adds to `metadata` is stored with each of the command's
@@ -53,6 +78,39 @@ pub trait Middleware: Send + Sync + 'static {
 }
 
 /// A command as middleware sees it.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// use std::sync::{Arc, Mutex};
+///
+/// /// Who did what.
+/// #[derive(Clone, Default)]
+/// struct Audit(Arc<Mutex<Vec<String>>>);
+///
+/// #[async_trait]
+/// impl Middleware for Audit {
+///     async fn before(
+///         &self,
+///         command: &CommandView<'_>,
+///         _metadata: &mut BTreeMap<String, serde_json::Value>,
+///     ) -> Result<(), BoxError> {
+///         let user = &command.metadata().extra["user"];
+///         let line = format!("{user} {} {} {}", command.name(), command.stream(), command.json()?.as_str());
+///         self.0.lock().map_err(|_| "a writer has panicked")?.push(line);
+///         Ok(())
+///     }
+/// }
+///
+/// let audit = Audit::default();
+/// let app = App::builder(MemoryStore::new()).middleware(audit.clone()).start().await?;
+/// app.dispatch(deposit("me", 5)).metadata("user", "zoë").await?;
+/// let lines = audit.0.lock().map_err(|_| "a writer has panicked")?;
+/// assert_eq!(*lines, [r#""zoë" Deposit account-me {"account":"me","amount":5}"#]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct CommandView<'a> {
     name: &'static str,
     stream: &'a StreamId,
@@ -142,6 +200,26 @@ impl fmt::Debug for CommandView<'_> {
 }
 
 /// Why a command did not take effect, or why nobody knows, as middleware sees it.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// /// Tells of what is technical, and not of refusals.
+/// struct Alarm;
+///
+/// impl Middleware for Alarm {
+///     fn failed(&self, command: &CommandView<'_>, failure: &CommandFailure<'_>) {
+///         if failure.kind != FailureKind::Rejected {
+///             eprintln!("{} of {}: {}", command.name(), command.stream(), describe(failure.error));
+///         }
+///     }
+/// }
+///
+/// let app = App::builder(MemoryStore::new()).middleware(Alarm).start().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct CommandFailure<'a> {
     /// Which kind of [`DispatchError`] it is.

@@ -4,6 +4,19 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// Bounds of the write path. Start from [`DispatchOptions::default`] and change what must be changed.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let mut options = DispatchOptions::default();
+/// options.max_in_flight = 100;
+/// options.live_idle = Some(Duration::from_secs(60));
+/// let app = App::builder(MemoryStore::new()).dispatch_options(options).start().await?;
+/// app.try_dispatch(deposit("me", 5)).await?; // answers `Overloaded` instead of waiting
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct DispatchOptions {

@@ -3,6 +3,20 @@
 use crate::{CommandId, Position, Version};
 
 /// A command that took effect.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// # let app = App::builder(MemoryStore::new()).projection(Balances, InMemory::default()).start().await?;
+/// app.dispatch(deposit("you", 1)).await?;
+/// let done = app.dispatch(deposit("me", 5)).strong().await?;
+/// // The first event of its stream, the second one of the log.
+/// assert_eq!((done.version, done.position, done.events), (Version::new(1), Position::new(2), 1));
+/// assert_eq!((done.duplicate, done.consistency), (false, Consistency::Reached));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dispatched {
     /// The command.
@@ -22,6 +36,21 @@ pub struct Dispatched {
 }
 
 /// What came of waiting for subscribers. It is no error when they are not there yet: the command did commit.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// # let app = App::builder(MemoryStore::new()).projection(Balances, InMemory::default()).start().await?;
+/// let done = app.dispatch(deposit("me", 5)).strong().timeout(Duration::from_secs(5)).await?;
+/// match done.consistency {
+///     Consistency::Reached => {} // the answer of a query has it
+///     Consistency::TimedOut | Consistency::Stopped => {} // it took effect, and queries are behind
+///     other => unreachable!("{other:?} was not asked for"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Consistency {

@@ -64,6 +64,31 @@ impl Dispatchable for BoxCommand {
 ///
 /// Once it was first polled the command is on its way: dropping the future stops the waiting, not the
 /// command.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let app = App::builder(MemoryStore::new()).projection(Balances, InMemory::default()).start().await?;
+/// let id = CommandId::new("019a2b6e-52d8-7f3a-9c55-0c1f6a7d8e90".parse()?);
+/// let done = app
+///     .dispatch(deposit("me", 5))
+///     .command_id(id) // may be sent again
+///     .metadata("user", "zoë") // is stored with the events
+///     .timeout(Duration::from_secs(5))
+///     .strong() // returns when the projections have it
+///     .await?;
+/// assert_eq!((done.version, done.duplicate), (Version::new(1), false));
+/// assert_eq!(done.consistency, Consistency::Reached);
+///
+/// let again = app.dispatch(deposit("me", 5)).command_id(id).await?;
+/// assert!(again.duplicate);
+///
+/// let (_, events) = app.dispatch(deposit("me", 1)).events().await?;
+/// assert_eq!(events[0].data, AccountEvent::Deposited { account: "me".to_owned(), amount: 1 });
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is dispatched until this is awaited"]
 #[derive(Debug)]
 pub struct Dispatch<'a, T> {
@@ -100,6 +125,20 @@ impl<'a, T: Dispatchable> Dispatch<'a, T> {
 
     /// Lets the command be decided only on this version of its stream; otherwise it fails with
     /// [`DispatchError::Conflict`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let app = App::builder(MemoryStore::new()).start().await?;
+    /// let seen = app.dispatch(deposit("me", 5)).await?.version;
+    /// // Meanwhile somebody else takes something out, and what was seen is not so any more.
+    /// app.dispatch(withdraw("me", 1)).await?;
+    /// let late = app.dispatch(withdraw("me", 5)).expected_version(seen).await;
+    /// assert!(matches!(late, Err(DispatchError::Conflict { actual, .. }) if actual == Version::new(2)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn expected_version(mut self, version: Version) -> Self {
         self.expected = Some(version);
         self
@@ -144,6 +183,42 @@ impl<'a, T: Dispatchable> Dispatch<'a, T> {
 
     /// Waits until the whole causal chain has come to rest: process managers have seen the command's
     /// events, what they asked for is done, and so on; and all projections have what came of it.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # #[derive(Default, Serialize, Deserialize)] struct Gift {}
+    /// # impl ProcessManager for Gift {
+    /// #     const NAME: &'static str = "gift";
+    /// #     type Event = AccountEvent;
+    /// #     fn interested(event: &AccountEvent) -> Interest {
+    /// #         match event {
+    /// #             AccountEvent::Withdrawn { account, .. } => Interest::start(account),
+    /// #             AccountEvent::Deposited { .. } => Interest::none(),
+    /// #         }
+    /// #     }
+    /// #     fn handle(&self, event: &RecordedEvent<AccountEvent>) -> Vec<Outgoing> {
+    /// #         match &event.data {
+    /// #             AccountEvent::Withdrawn { amount, .. } => vec![Outgoing::command(deposit("you", *amount))],
+    /// #             AccountEvent::Deposited { .. } => Vec::new(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// # let balances = InMemory::default();
+    /// # let app = App::builder(MemoryStore::new())
+    /// #     .router(Router::new().route::<Deposit>())
+    /// #     .projection(Balances, balances.clone())
+    /// #     .process_manager::<Gift>()
+    /// #     .start()
+    /// #     .await?;
+    /// # app.dispatch(deposit("me", 5)).await?;
+    /// // `Gift` answers a withdrawal with a deposit to somebody else, and that is there, too.
+    /// app.dispatch(withdraw("me", 3)).settled().await?;
+    /// assert_eq!(balances.read(|balances| balances["you"]).await, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn settled(mut self) -> Self {
         self.wait = Wait::Settled;
         self
@@ -168,7 +243,8 @@ impl<'a, T: Dispatchable> Dispatch<'a, T> {
         S: FnOnce(T, private::Way<'w>) -> F,
         F: Future<Output = Result<Dispatched, DispatchError<T::Rejection>>>,
     {
-        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        // A moment that no clock comes to is none.
+        let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let core = self.app.dispatcher().core();
         let command_id = self.command_id.unwrap_or_else(|| CommandId::new(core.ids.next_id()));
         let own_chain = CorrelationId::from(command_id);

@@ -30,6 +30,18 @@ type Look<A, R> = Arc<dyn Fn(&A) -> R + Send + Sync>;
 impl<'a, C: Command> Dispatch<'a, C> {
     /// Returns the command's events besides, as the store has them; those of its first outcome when it is a duplicate.
     /// They are read after the commit. To be asked for last.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let app = App::builder(MemoryStore::new()).start().await?;
+    /// let (done, events) = app.dispatch(deposit("me", 5)).events().await?;
+    /// assert_eq!(events[0].data, AccountEvent::Deposited { account: "me".to_owned(), amount: 5 });
+    /// assert_eq!(events[0].version, done.version);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn events(self) -> ReturningEvents<'a, C> {
         ReturningEvents(self)
     }
@@ -39,6 +51,18 @@ impl<'a, C: Command> Dispatch<'a, C> {
     ///
     /// The function may be called several times, before the commit; what it returns is told only once the command
     /// took effect. For a duplicate the state is made again, as it was after the first outcome, of all events before.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// # let app = App::builder(MemoryStore::new()).start().await?;
+    /// app.dispatch(deposit("me", 5)).await?;
+    /// let (_, balance) = app.dispatch(withdraw("me", 3)).state(|account| account.balance).await?;
+    /// assert_eq!(balance, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn state<R: Send + 'static>(
         self,
         look: impl Fn(&C::Aggregate) -> R + Send + Sync + 'static,

@@ -1,7 +1,8 @@
-//! Where a handler begins that has never run.
+//! Where a handler begins that has never run, and where it goes on that has.
 
 use super::HandlerOptions;
-use crate::{HandlerCheckpoint, HandlerStep, Position, StartFrom, StepError, Store, StoreError};
+use super::calls::load;
+use crate::{BoxError, HandlerCheckpoint, HandlerStep, Position, StartFrom, StepError, Store, StoreError};
 
 /// Makes durable where a handler begins, when it has never run.
 pub(crate) async fn begin(
@@ -29,4 +30,14 @@ pub(crate) async fn begin(
         Ok(()) | Err(StepError::Fenced) => Ok(()),
         Err(StepError::Store(error)) => Err(error),
     }
+}
+
+/// Up to where a handler has worked, and how many keys it holds back.
+pub(crate) async fn stands(
+    store: &dyn Store,
+    handler: &'static str,
+    options: HandlerOptions,
+) -> Result<(Position, u64), BoxError> {
+    let desk = load::<()>(store, handler, &options.bounded()).await?;
+    Ok((desk.settled(), desk.held_back() as u64))
 }

@@ -7,14 +7,14 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::EventHandler;
 use super::delivery::{Counter, Event, panicked};
 use super::desk::{Arrival, Bounds, Desk, WINDOW};
 use super::insist::Troubles;
 use super::lane::Key;
+use super::{EventHandler, HandlerOptions};
 use crate::{
     BoxError, EventPart, EventSet, HandlerStep, LogPage, ParkedEvent, ParkedQuery, Position, RecordedEvent,
-    StepError, describe,
+    StepError, Store, describe,
 };
 
 /// How many keys are read at a time at the start.
@@ -31,6 +31,8 @@ pub(super) struct Calls<H> {
 pub(super) struct Page<H: EventHandler> {
     pub(super) arrivals: Vec<Arrival<Event<H>>>,
     pub(super) scanned_to: Position,
+    /// Whether there is likely to be more behind it.
+    pub(super) is_full: bool,
 }
 
 /// What the store has of parked events.
@@ -60,7 +62,21 @@ impl<H: EventHandler> Calls<H> {
 
     /// What the store knows of the handler.
     pub(super) async fn load(&self) -> Desk<Event<H>> {
-        self.troubles.insist("read where it is", || load(Arc::clone(&self.counter))).await
+        let Counter { store, options, .. } = &*self.counter;
+        self.troubles.insist("read where it is", || load(&**store, H::NAME, options)).await
+    }
+
+    /// How far the log has come.
+    pub(super) fn head(&self) -> BoxFuture<'static, Position> {
+        let (store, troubles) = (Arc::clone(&self.counter.store), Arc::clone(&self.troubles));
+        async move {
+            let head = || {
+                let store = Arc::clone(&store);
+                async move { Ok(store.head().await?) }
+            };
+            troubles.insist("read the head of the log", head).await
+        }
+        .boxed()
     }
 
     /// The next page of the log after a position. It waits for one.
@@ -127,22 +143,26 @@ impl<H: EventHandler> Calls<H> {
     }
 }
 
-async fn load<H: EventHandler>(counter: Arc<Counter<H>>) -> Result<Desk<Event<H>>, BoxError> {
-    let checkpoint = counter.store.handler_checkpoint(H::NAME).await?;
+/// What the store knows of a handler.
+pub(super) async fn load<E: Clone>(
+    store: &dyn Store,
+    handler: &'static str,
+    options: &HandlerOptions,
+) -> Result<Desk<E>, BoxError> {
+    let checkpoint = store.handler_checkpoint(handler).await?;
     let (mut heads, mut after) = (Vec::new(), EventPart::ZERO);
     loop {
-        let page = counter.store.parked_events(H::NAME, &ParkedQuery::Heads, after, HEADS).await?;
+        let page = store.parked_events(handler, &ParkedQuery::Heads, after, HEADS).await?;
         let Some(last) = page.last() else { break };
         after = last.part;
         heads.extend(page);
     }
-    let options = &counter.options;
     let bounds = Bounds {
         partitions: options.partitions,
         concurrency: options.concurrency,
         in_flight: options.in_flight,
     };
-    Ok(Desk::new(H::NAME, bounds, checkpoint, heads))
+    Ok(Desk::new(handler, bounds, checkpoint, heads))
 }
 
 async fn page<H: EventHandler>(
@@ -154,14 +174,20 @@ async fn page<H: EventHandler>(
     loop {
         let found = counter.store.read_log(at, &filter, limit).await?;
         if found.scanned_to > at {
-            return decode(&counter.handler, at, found);
+            let is_full = found.events.len() >= limit;
+            return decode(&counter.handler, at, found, is_full);
         }
         counter.store.wait_beyond(at).await?;
     }
 }
 
 /// Decodes a page, up to the first event that cannot be read. It is an error when that is the first of all.
-fn decode<H: EventHandler>(handler: &H, at: Position, page: LogPage) -> Result<Page<H>, BoxError> {
+fn decode<H: EventHandler>(
+    handler: &H,
+    at: Position,
+    page: LogPage,
+    is_full: bool,
+) -> Result<Page<H>, BoxError> {
     let mut arrivals = Vec::with_capacity(page.events.len());
     let mut good = at;
     for event in page.events {
@@ -170,11 +196,11 @@ fn decode<H: EventHandler>(handler: &H, at: Position, page: LogPage) -> Result<P
             Ok(parts) => arrivals.extend(parts),
             Err(error) if good == at => return Err(error),
             // The next page begins with it.
-            Err(_) => return Ok(Page { arrivals, scanned_to: good }),
+            Err(_) => return Ok(Page { arrivals, scanned_to: good, is_full: true }),
         }
         good = position;
     }
-    Ok(Page { arrivals, scanned_to: page.scanned_to })
+    Ok(Page { arrivals, scanned_to: page.scanned_to, is_full })
 }
 
 fn arrivals_of<H: EventHandler>(
@@ -186,7 +212,8 @@ fn arrivals_of<H: EventHandler>(
         let key = std::panic::catch_unwind(AssertUnwindSafe(|| handler.key(&event)));
         let key = Key::from(key.map_err(|panic| panicked(&*panic))?);
         let part = EventPart { position: event.position, part };
-        Ok(Arrival { part, event: event.id, key, payload: Arc::new(event) })
+        let (id, recorded_at) = (event.id, event.recorded_at);
+        Ok(Arrival { part, event: id, recorded_at, key, payload: Arc::new(event) })
     };
     decoded.into_iter().zip(0..).map(arrival).collect()
 }

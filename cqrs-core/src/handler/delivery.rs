@@ -38,8 +38,9 @@ impl<H: EventHandler> Counter<H> {
                     return (key, Outcome::Done);
                 }
                 Err(error) => {
-                    tracing::warn!(handler = H::NAME, %part, error = %describe(&*error), "a parked event cannot be read");
-                    return (key, Outcome::Unread { pause: self.pause(attempt) });
+                    let error = describe(&*error);
+                    tracing::warn!(handler = H::NAME, %part, %error, "a parked event cannot be read");
+                    return (key, Outcome::Unread { error, pause: self.pause(attempt) });
                 }
             },
         };

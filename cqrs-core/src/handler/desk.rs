@@ -11,7 +11,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 pub(super) use outcome::Outcome;
@@ -21,12 +21,12 @@ use tokio::time::Instant;
 
 use super::lane::{Held, Item, Key, Lane, Phase};
 use super::partition::{self, Partition};
-use crate::{EventId, EventPart, HandlerCheckpoint, ParkedEvent, ParkedState, Position};
+use crate::{EventId, EventPart, HandlerCheckpoint, ParkedEvent, ParkedState, Position, Timestamp};
 
 /// How many events of a parked lane are in memory.
 pub(super) const WINDOW: usize = 16;
 
-/// How long a delivery may take while its key's later events fill the memory.
+/// How long a delivery may take while the memory is full of later events of its key, and of others.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How much is done at a time.
@@ -42,6 +42,7 @@ pub(super) struct Bounds {
 pub(super) struct Arrival<E> {
     pub(super) part: EventPart,
     pub(super) event: EventId,
+    pub(super) recorded_at: Timestamp,
     pub(super) key: Key,
     pub(super) payload: E,
 }
@@ -64,10 +65,11 @@ pub(super) struct Desk<E> {
     bounds: Bounds,
     revision: u64,
     read_to: Position,
-    /// Up to where the log was read before the start, and the keys that had parked events then. What is read again of
-    /// these keys was delivered, or is parked.
+    /// Up to where the log was read before the start, and the first parked events of the keys that had some then. What
+    /// is read again of these keys before them was delivered. What is read again behind them is parked, unless another
+    /// release had another key for it.
     recover_to: Position,
-    recovering: HashSet<Key>,
+    recovering: HashMap<Key, EventPart>,
     /// The watermarks of the start.
     floors: Vec<Position>,
     partitions: Vec<Partition>,
@@ -115,7 +117,7 @@ impl<E: Clone> Desk<E> {
             revision,
             read_to: lowest,
             recover_to,
-            recovering: HashSet::new(),
+            recovering: HashMap::new(),
             partitions: floors.iter().map(|_| Partition::default()).collect(),
             floors,
             lanes: HashMap::new(),
@@ -133,7 +135,7 @@ impl<E: Clone> Desk<E> {
         };
         for head in heads {
             let key = Key::from(head.key);
-            desk.recovering.insert(Key::clone(&key));
+            desk.recovering.insert(Key::clone(&key), head.part);
             match head.state {
                 ParkedState::Parked => drop(desk.stuck.insert(key, head.part)),
                 _ => desk.open_parked(key, head.part),
@@ -160,10 +162,8 @@ impl<E: Clone> Desk<E> {
 
     /// How many events there is room for. What was in flight before the start has room in any case.
     pub(super) fn room(&self) -> usize {
-        if self.is_recovering() {
-            return self.bounds.in_flight;
-        }
         match self.unstored < self.bounds.in_flight {
+            true if self.is_recovering() => self.bounds.in_flight,
             true => self.bounds.in_flight.saturating_sub(self.open + self.parked_lanes),
             false => 0,
         }
@@ -172,29 +172,41 @@ impl<E: Clone> Desk<E> {
     /// When there is something to do, even though nothing happens by then.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let pause = self.pauses.first().map(|(until, _)| *until);
-        pause.into_iter().chain(self.crowding().map(|(_, since)| since + PATIENCE)).min()
+        pause.into_iter().chain(self.crowding().map(|(.., since)| since + PATIENCE)).min()
     }
 
-    /// While memory is full: the keys that fill it, and since when their first events are being delivered.
-    fn crowding(&self) -> impl Iterator<Item = (&Key, Instant)> {
-        let full = self.open >= self.bounds.in_flight;
-        let lanes = self.lanes.iter().filter(move |(_, lane)| full && !lane.is_parked());
-        lanes.filter(|(_, lane)| lane.queue.len() > self.share()).filter_map(|(key, lane)| {
-            match lane.phase {
-                Phase::Running(since) => Some((key, since)),
-                _ => None,
-            }
+    /// While memory is full: the keys whose parking makes room, how much they fill, and since when their first events
+    /// are being delivered.
+    fn crowding(&self) -> impl Iterator<Item = (&Key, usize, Instant)> {
+        let full = self.open + self.parked_lanes >= self.bounds.in_flight;
+        // What is parked takes the place of one event.
+        let lanes =
+            self.lanes.iter().filter(move |(_, lane)| full && !lane.is_parked() && lane.queue.len() > 1);
+        lanes.filter_map(|(key, lane)| match lane.phase {
+            Phase::Running(since) => Some((key, lane.queue.len(), since)),
+            _ => None,
         })
     }
 
-    /// Whether any key is held back.
-    pub(super) fn has_parked(&self) -> bool {
-        self.held_back() > 0
+    /// Whether what an operator wants can be done: some key is held back, and what is read again knows of it.
+    pub(super) fn heeds_operators(&self) -> bool {
+        self.held_back() > 0 && !self.is_recovering()
     }
 
     /// How many keys are held back.
     pub(super) fn held_back(&self) -> usize {
         self.stuck.len() + self.parked_lanes
+    }
+
+    /// Since when the first event waits that is neither done nor given up.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        let first = self.lanes.values().filter_map(|lane| lane.queue.front());
+        first.min_by_key(|item| item.part).map(|item| item.since)
+    }
+
+    /// Whether all that was read is done, or given up.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.lanes.is_empty()
     }
 
     /// A key that is tried again: how often it failed, and why.
@@ -223,11 +235,11 @@ impl<E: Clone> Desk<E> {
     }
 
     fn arrive(&mut self, index: usize, arrival: Arrival<E>) {
-        let Arrival { part, event, key, payload } = arrival;
-        if part.position <= self.recover_to && self.recovering.contains(&key) {
+        let Arrival { part, event, recorded_at: since, key, payload } = arrival;
+        if self.recovering.get(&key).is_some_and(|head| part <= *head) {
             return;
         }
-        let mut item = Item { part, event, attempts: 0, forgiven: 0, parked: false, payload: None };
+        let mut item = Item { part, event, since, attempts: 0, forgiven: 0, parked: false, payload: None };
         if self.stuck.contains_key(&key) {
             self.put(&key, &item, ParkedState::Waiting, None);
             return;
@@ -268,8 +280,8 @@ impl<E: Clone> Desk<E> {
                 self.ready.push_back(key);
             }
         }
-        let crowding = self.crowding().filter(|(_, since)| *since + PATIENCE <= now);
-        for key in crowding.map(|(key, _)| Key::clone(key)).collect::<Vec<_>>() {
+        let crowding = self.crowding().filter(|(.., since)| *since + PATIENCE <= now);
+        if let Some((_, key)) = crowding.map(|(key, fills, _)| (fills, Key::clone(key))).max() {
             self.park_lane(&key);
         }
         let mut deliveries = Vec::new();
@@ -315,8 +327,12 @@ impl<E: Clone> Desk<E> {
         self.loads.push((key, EventPart::ZERO));
     }
 
-    /// What is to be read of parked lanes, once everything up to now is stored.
+    /// What is to be read of parked lanes, once everything up to now is stored. Nothing is until what is read again is
+    /// parked: it may belong between events that are.
     pub(super) fn take_loads(&mut self) -> Vec<(Key, EventPart)> {
+        if self.is_recovering() {
+            return Vec::new();
+        }
         for (key, _) in &self.loads {
             if let Some(lane) = self.lanes.get_mut(key) {
                 // What is parked from now on may be stored too late to be read.
@@ -328,6 +344,6 @@ impl<E: Clone> Desk<E> {
 
     /// Whether parked lanes are to be read.
     pub(super) fn has_loads(&self) -> bool {
-        !self.loads.is_empty()
+        !self.loads.is_empty() && !self.is_recovering()
     }
 }

@@ -14,6 +14,39 @@ use crate::{BoxError, EventSet, RecordedEvent};
 ///
 /// Events of different keys are delivered at the same time, each on a task of its own. A key that fails, or takes its time,
 /// holds up its own events alone.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// /// Thanks whoever pays something in.
+/// struct Thanks(tokio::sync::mpsc::UnboundedSender<String>);
+///
+/// #[async_trait]
+/// impl EventHandler for Thanks {
+///     const NAME: &'static str = "thanks";
+///     type Event = AccountEvent;
+///
+///     async fn handle(&self, event: &RecordedEvent<AccountEvent>) -> Result<(), BoxError> {
+///         if let AccountEvent::Deposited { account, .. } = &event.data {
+///             // Whoever gets it twice knows by the id.
+///             self.0.send(format!("{}: thank you, {account}", event.id))?;
+///         }
+///         Ok(())
+///     }
+///
+///     fn failed(&self, failure: &HandlerFailure) -> Policy {
+///         failure.retry_or_park()
+///     }
+/// }
+///
+/// let (sender, mut sent) = tokio::sync::mpsc::unbounded_channel();
+/// let app = App::builder(MemoryStore::new()).event_handler(Thanks(sender)).start().await?;
+/// app.dispatch(deposit("me", 5)).wait_for(["thanks"]).await?;
+/// assert!(sent.recv().await.is_some_and(|mail| mail.ends_with("thank you, me")));
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait EventHandler: Send + Sync + 'static {
     /// The stored name of its checkpoint and of its parked events. It must never change.
@@ -24,7 +57,9 @@ pub trait EventHandler: Send + Sync + 'static {
 
     /// What the event must stay in order with: the stream that it is of, unless this says otherwise.
     ///
-    /// It is a function of the event alone. When it changes, what is parked by then keeps its former key.
+    /// It is a function of the event alone. When it changes, what is parked by then keeps its former key. Change it
+    /// while nothing is parked: an event that was under way is taken for handled when a later one is parked with its
+    /// new key.
     fn key(&self, event: &RecordedEvent<Self::Event>) -> String {
         event.stream.to_string()
     }

@@ -36,6 +36,30 @@ impl HandlerFailure {
 }
 
 /// What becomes of an event that could not be handled.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// # struct Letters;
+/// # #[async_trait]
+/// # impl EventHandler for Letters {
+/// #     const NAME: &'static str = "letters";
+/// #     type Event = AccountEvent;
+/// #     async fn handle(&self, _: &RecordedEvent<AccountEvent>) -> Result<(), BoxError> { Ok(()) }
+/// fn failed(&self, failure: &HandlerFailure) -> Policy {
+///     match failure.error.downcast_ref::<std::io::Error>() {
+///         // The printer is off. It will not take long.
+///         Some(_) if failure.attempts < 3 => Policy::RetryAfter(Duration::from_secs(60)),
+///         // Nobody will miss a letter about a withdrawal.
+///         Some(_) if &*failure.event_type == "Withdrawn" => Policy::Skip,
+///         _ => failure.retry_or_park(),
+///     }
+/// }
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Policy {

@@ -2,18 +2,29 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{EventId, EventPart, ParkedEvent, ParkedState};
+use crate::{EventId, EventPart, ParkedEvent, ParkedState, Timestamp};
 
 pub(super) type Key = Arc<str>;
+
+/// Nobody waits for longer: some clocks come to no moment that is much further away.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+/// The moment after a pause, or a far one when it is longer than any clock can tell.
+pub(super) fn after(now: Instant, pause: Duration) -> Instant {
+    now + pause.min(FAR)
+}
 
 /// An event on its way to the handler. `E` is the event when it is in memory.
 #[derive(Debug)]
 pub(super) struct Item<E> {
     pub(super) part: EventPart,
     pub(super) event: EventId,
+    /// When it was recorded, or, as far as that is known no more, when it last came to the store.
+    pub(super) since: Timestamp,
     /// How often it has failed.
     pub(super) attempts: u32,
     /// How often it had failed when an operator wanted it to be tried again.
@@ -28,7 +39,8 @@ impl<E> Item<E> {
     pub(super) fn of(row: &ParkedEvent) -> Self {
         let forgiven = if row.state == ParkedState::ToRetry { row.attempts } else { 0 };
         let parked = row.state == ParkedState::Parked;
-        Self { part: row.part, event: row.event, attempts: row.attempts, forgiven, parked, payload: None }
+        let ParkedEvent { part, event, at: since, attempts, .. } = *row;
+        Self { part, event, since, attempts, forgiven, parked, payload: None }
     }
 }
 

@@ -5,6 +5,16 @@ use std::time::Duration;
 use crate::StartFrom;
 
 /// How an event handler runs. Start from [`HandlerOptions::default`] and change what must be changed.
+///
+/// ```
+/// use cqrs_core::{HandlerOptions, StartFrom};
+///
+/// let mut options = HandlerOptions::default();
+/// options.start = StartFrom::Now; // nobody wants mail about last year
+/// options.max_attempts = 3; // then the event is parked
+/// options.concurrency = 4; // events of different keys at the same time
+/// # assert_eq!(options.max_attempts, 3);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct HandlerOptions {
@@ -20,8 +30,9 @@ pub struct HandlerOptions {
     pub concurrency: usize,
     /// How many events are in memory at a time, at most; also how many deliveries are not recorded yet. 512 by default.
     ///
-    /// After a crash, no more than three times as many events are delivered again: those under way, those whose
-    /// delivery was not recorded, and those that were delivered before a slower one of their partition.
+    /// After a crash, about three times as many events, and twice [`concurrency`](Self::concurrency), are delivered again
+    /// at most: those under way, those whose delivery was being recorded or was to be, and those that were delivered
+    /// before a slower one of their partition.
     pub in_flight: usize,
     /// How often an event is tried before it is parked, unless [`EventHandler::failed`](super::EventHandler::failed) says
     /// otherwise. 10 by default.
@@ -47,6 +58,18 @@ impl Default for HandlerOptions {
             first_retry: Duration::from_millis(100),
             max_retry: Duration::from_secs(60),
             commit_every: Duration::from_millis(50),
+        }
+    }
+}
+
+impl HandlerOptions {
+    /// With bounds that nobody can work within made the least that one can.
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            partitions: self.partitions.max(1),
+            concurrency: self.concurrency.max(1),
+            in_flight: self.in_flight.max(1),
+            ..self
         }
     }
 }

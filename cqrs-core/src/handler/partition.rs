@@ -46,6 +46,12 @@ impl Partition {
         self.open.first_key_value().map_or(read_to, |(part, _)| before(part.position))
     }
 
+    /// The keys of what is not finished, up to a position.
+    pub(super) fn open_to(&self, position: Position) -> impl Iterator<Item = &Key> {
+        let last = EventPart { position, part: u32::MAX };
+        self.open.range(..=last).filter(|(_, (_, finished))| !finished).map(|(_, (key, _))| key)
+    }
+
     /// The key that keeps the watermark back, when more than `limit` later events are finished.
     pub(super) fn laggard(&self, limit: usize) -> Option<Key> {
         if self.ahead <= limit {

@@ -16,7 +16,7 @@ use super::calls::{Calls, Committed, Page, Seen};
 use super::delivery::{Counter, Event, panicked};
 use super::desk::{Desk, Outcome, Stored};
 use super::insist::Troubles;
-use super::lane::Key;
+use super::lane::{Key, after};
 use super::{EventHandler, HandlerOptions};
 use crate::dispatch::backoff;
 use crate::subscribe::Reporter;
@@ -27,6 +27,10 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// How often a runner that is busy shows that it is, if only by a step that changes nothing.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How often the status of a runner that has something to do is looked after: the head of the log while it is behind,
+/// its rate, and for how long its oldest event has been waiting.
+const ROUND: Duration = Duration::from_secs(1);
 
 /// After how many looks at a checkpoint that does not move a runner that stands by believes that nobody is busy. It is
 /// longer than a few heartbeats.
@@ -79,6 +83,11 @@ struct Work<H: EventHandler> {
     reading: Slot<Page<H>>,
     committing: Slot<Committed>,
     looking: Slot<Seen>,
+    /// Asks for the head of the log.
+    heading: Slot<Position>,
+    /// Whether there is likely to be more of the log than was read.
+    is_behind: bool,
+    next_round: Instant,
     /// Parked lanes to be read.
     loads: VecDeque<(Key, EventPart)>,
     /// What is true, and what can be read, once the step under way is stored.
@@ -94,12 +103,7 @@ struct Work<H: EventHandler> {
 impl<H: EventHandler> HandlerRunner<H> {
     pub(crate) fn new(handler: H, options: HandlerOptions, around: Around, reporter: Reporter) -> Self {
         let Around { store, clock, ids, marks, stop } = around;
-        let options = HandlerOptions {
-            partitions: options.partitions.max(1),
-            concurrency: options.concurrency.max(1),
-            in_flight: options.in_flight.max(1),
-            ..options
-        };
+        let options = options.bounded();
         let troubles = Troubles::new(reporter, H::NAME, Arc::clone(&ids), options.first_retry);
         let counter = Arc::new(Counter { handler, store, ids, options });
         let calls = Calls::new(Arc::clone(&counter), Arc::new(troubles), stop.clone());
@@ -141,7 +145,12 @@ impl<H: EventHandler> HandlerRunner<H> {
             // Of two that stand by, one begins first.
             tokio::time::sleep(backoff(2 * POLL, 1, &*self.counter.ids)).await;
             let desk = self.calls.load().await;
-            self.calls.troubles.reporter.reached(desk.settled());
+            let reporter = &self.calls.troubles.reporter;
+            reporter.head(self.calls.head().await);
+            reporter.parked(desk.held_back() as u64);
+            reporter.reached(desk.settled());
+            reporter.stays();
+            reporter.is(SubscriberState::Running);
             looks = if desk.revision() == last { looks + 1 } else { 0 };
             last = desk.revision();
         }
@@ -158,6 +167,9 @@ impl<H: EventHandler> HandlerRunner<H> {
             reading: None,
             committing: None,
             looking: None,
+            heading: None,
+            is_behind: false,
+            next_round: Instant::now(),
             loads: VecDeque::new(),
             stored: None,
             news_since: None,
@@ -173,6 +185,9 @@ impl<H: EventHandler> HandlerRunner<H> {
                 return Ended::Stopped;
             }
             self.tell(&desk, &work);
+            if !stopping && now >= work.next_round && self.has_rounds(&desk, &work) {
+                self.round(&desk, &mut work, now);
+            }
             let due = self.next_due(&desk, &work, !tasks.is_empty(), stopping);
             tokio::select! {
                 biased;
@@ -197,8 +212,10 @@ impl<H: EventHandler> HandlerRunner<H> {
                     Seen::Rows(key, rows) => desk.loaded(&key, &rows),
                     Seen::Marked(rows) => desk.marked(&rows),
                 },
+                head = answer(&mut work.heading) => self.calls.troubles.reporter.head(head),
                 page = answer(&mut work.reading) => {
                     self.calls.troubles.reporter.head(page.scanned_to);
+                    work.is_behind = page.is_full;
                     desk.page(page.arrivals, page.scanned_to);
                 }
                 Ok(()) = marks.changed() => work.next_look = Instant::now(),
@@ -242,7 +259,7 @@ impl<H: EventHandler> HandlerRunner<H> {
             || desk.is_idle()
             || desk.has_loads()
             || desk.unstored() >= options.in_flight.div_ceil(4)
-            || now >= since + options.commit_every
+            || now >= after(since, options.commit_every)
             || (stopping && tasks.is_empty())
         {
             let Stored { step, settled, loads } = desk.step(self.clock.now());
@@ -258,7 +275,7 @@ impl<H: EventHandler> HandlerRunner<H> {
         if let Some((key, after)) = work.loads.pop_front() {
             return Some(self.calls.rows(key, after));
         }
-        if !desk.has_parked() || now < work.next_look {
+        if !desk.heeds_operators() || now < work.next_look {
             return None;
         }
         work.next_look = now + POLL;
@@ -273,15 +290,32 @@ impl<H: EventHandler> HandlerRunner<H> {
         busy: bool,
         stopping: bool,
     ) -> Option<Instant> {
-        let commit = work.news_since.map(|since| since + self.counter.options.commit_every);
+        let commit = work.news_since.map(|since| after(since, self.counter.options.commit_every));
         let heartbeat = busy.then(|| work.last_step + HEARTBEAT);
         let commit = [commit, heartbeat].into_iter().flatten().min();
         let commit = commit.filter(|_| work.committing.is_none());
         if stopping {
             return commit;
         }
-        let look = Some(work.next_look).filter(|_| desk.has_parked() && work.looking.is_none());
-        [desk.next_due(), commit, look].into_iter().flatten().min()
+        let look = Some(work.next_look).filter(|_| desk.heeds_operators() && work.looking.is_none());
+        let round = Some(work.next_round).filter(|_| self.has_rounds(desk, work));
+        [desk.next_due(), commit, look, round].into_iter().flatten().min()
+    }
+
+    /// Whether its status becomes another one even though nothing happens.
+    fn has_rounds(&self, desk: &Desk<Event<H>>, work: &Work<H>) -> bool {
+        let is_behind = work.is_behind || work.reading.is_none();
+        is_behind || !desk.is_at_rest() || self.calls.troubles.reporter.is_moving()
+    }
+
+    /// Looks after the status.
+    fn round(&self, desk: &Desk<Event<H>>, work: &mut Work<H>, now: Instant) {
+        work.next_round = now + ROUND;
+        self.calls.troubles.reporter.waits(desk.oldest());
+        self.calls.troubles.reporter.stays();
+        if work.heading.is_none() && (work.is_behind || work.reading.is_none()) {
+            work.heading = Some(self.calls.head());
+        }
     }
 
     fn delivered(&self, desk: &mut Desk<Event<H>>, work: &mut Work<H>, key: &Key, outcome: Outcome) {

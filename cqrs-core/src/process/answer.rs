@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::asked::Asked;
 use super::plan::{Knows, Origin, PlanError};
 use super::state::restore;
 use super::{Failure, Outgoing, ProcessManager, Recovery};
@@ -80,11 +81,14 @@ fn step<P: ProcessManager>(
     at: Timestamp,
     knows: Knows<'_>,
 ) -> Result<ProcessStep, PlanError> {
+    let mut asked = Asked::default();
+    Origin::task::<P>(entry, at).ask(0, outgoing, knows, &mut asked)?;
     Ok(ProcessStep {
         process: P::NAME.to_owned(),
         cause: StepCause::Task { id: entry.id, error },
         instances: Vec::new(),
-        tasks: Origin::task::<P>(entry, at).tasks(outgoing, knows)?,
+        cancels: asked.cancels(&entry.instance),
+        tasks: asked.into_tasks().into_iter().map(|(_, task)| task).collect(),
         at,
     })
 }

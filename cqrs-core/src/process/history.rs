@@ -12,6 +12,44 @@ const TASKS: usize = 1_000;
 
 /// Everything that is known of an instance: how it stands, what it has seen, what it asked for, and what came of
 /// that.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// # #[derive(Default, Serialize, Deserialize)] struct Fee {}
+/// # impl ProcessManager for Fee {
+/// #     const NAME: &'static str = "fee";
+/// #     type Event = AccountEvent;
+/// #     fn interested(event: &AccountEvent) -> Interest {
+/// #         match event {
+/// #             AccountEvent::Deposited { account, .. } => Interest::start(account),
+/// #             AccountEvent::Withdrawn { account, .. } => Interest::stop(account),
+/// #         }
+/// #     }
+/// #     fn handle(&self, event: &RecordedEvent<AccountEvent>) -> Vec<Outgoing> {
+/// #         match &event.data {
+/// #             AccountEvent::Deposited { account, .. } => vec![Outgoing::command(withdraw(account, 1))],
+/// #             AccountEvent::Withdrawn { .. } => Vec::new(),
+/// #         }
+/// #     }
+/// # }
+/// # let app = App::builder(MemoryStore::new())
+/// #     .router(Router::new().route::<Withdraw>())
+/// #     .process_manager::<Fee>()
+/// #     .start()
+/// #     .await?;
+/// // `Fee` answers each deposit with a withdrawal of 1, and ends with it.
+/// app.dispatch(deposit("me", 5)).settled().await?;
+/// let fee = app.process("fee").ok_or("it runs here")?;
+/// let history = fee.history(&InstanceId::new("me")?).await?.ok_or("it has begun")?;
+/// assert!(history.record.finished);
+/// let seen: Vec<_> = history.events.iter().map(|event| &*event.event_type).collect();
+/// assert_eq!(seen, ["Deposited", "Withdrawn"]);
+/// assert_eq!((history.tasks.len(), history.tasks[0].state), (1, OutboxState::Done));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InstanceHistory {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::asked::Asked;
 use super::plan::{self, Turn};
 use super::play::{Played, play};
 use super::worker::ProcessWorker;
 use super::{ErasedProcess, ProcessManager};
 use crate::{
-    BoxError, EventSet, InstanceChange, InstanceId, InstanceQuery, InstanceRecord, InstanceState,
-    OutboxEntry, Position, ProcessStep, RecordedEvent, StepCause, StepError, Store, Stuck, describe,
+    BoxError, EventSet, InstanceChange, InstanceId, InstanceQuery, InstanceRecord, InstanceState, Position,
+    ProcessStep, RecordedEvent, StepCause, StepError, Store, Stuck, describe,
 };
 
 /// How many stuck instances are looked for at a time.
@@ -21,6 +22,38 @@ const PAGE: usize = 100;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What came of letting an instance go on.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// # #[derive(Default, Serialize, Deserialize)] struct Welcome {}
+/// # impl ProcessManager for Welcome {
+/// #     const NAME: &'static str = "welcome";
+/// #     type Event = AccountEvent;
+/// // Each account has one deposit, or so we thought.
+/// fn interested(event: &AccountEvent) -> Interest {
+///     match event {
+///         AccountEvent::Deposited { account, .. } => Interest::start_strict(account),
+///         AccountEvent::Withdrawn { account, .. } => Interest::stop(account),
+///     }
+/// }
+/// #     fn handle(&self, _: &RecordedEvent<AccountEvent>) -> Vec<Outgoing> { Vec::new() }
+/// # }
+///
+/// let app = App::builder(MemoryStore::new()).process_manager::<Welcome>().start().await?;
+/// app.dispatch(deposit("me", 5)).await?;
+/// let again = app.dispatch(deposit("me", 6)).settled().await?;
+/// assert_eq!(again.consistency, Consistency::Stuck);
+///
+/// let welcome = app.process("welcome").ok_or("it runs here")?;
+/// let me = InstanceId::new("me")?;
+/// assert!(matches!(welcome.retry_instance(&me).await?, Mended::Stuck(_)));
+/// assert_eq!(welcome.skip_event(&me).await?, Mended::GoesOn);
+/// assert_eq!(welcome.retry_instance(&me).await?, Mended::WasNotStuck);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mended {
@@ -43,7 +76,7 @@ pub(super) struct Mender<'a, P> {
 /// What a page of the log came to for a stuck instance.
 struct CaughtUp {
     record: InstanceRecord,
-    tasks: Vec<OutboxEntry>,
+    asked: Asked,
     /// Why it went no further, if it cannot.
     fails: Option<Stuck>,
     /// Where the checkpoint must be for that.
@@ -55,6 +88,7 @@ impl<P: ProcessManager> Mender<'_, P> {
     /// the checkpoint stands where the instance then is.
     pub(super) async fn mend(&self, mut pass_over: bool) -> Result<Mended, BoxError> {
         let mut any = false;
+        let mut at = None;
         loop {
             // The other instances go on between two pages.
             let _turn = self.worker.turn.lock().await;
@@ -62,19 +96,17 @@ impl<P: ProcessManager> Mender<'_, P> {
             let Some(stuck) = record.stuck.clone() else {
                 return Ok(if any { Mended::GoesOn } else { Mended::WasNotStuck });
             };
+            // Somebody else may let it go on, up to another event, which nobody wants to be passed over.
+            pass_over &= *at.get_or_insert(stuck.at) == stuck.at;
             let caught_up = self.catch_up(record, &stuck, pass_over).await?;
-            let CaughtUp { record, tasks, fails, checkpoint } = caught_up;
+            let CaughtUp { record, asked, fails, checkpoint } = caught_up;
             let cause = StepCause::Stuck { instance: self.id.clone(), at: stuck.at, checkpoint };
-            let wakes = !tasks.is_empty();
-            match self.take(cause, record, tasks).await {
+            match self.take(cause, record, asked).await {
                 // Somebody else moved the checkpoint, or the instance: look again.
                 Err(StepError::Fenced) => continue,
                 taken => taken?,
             }
             (any, pass_over) = (true, false);
-            if wakes {
-                self.worker.wake.notify_one();
-            }
             if let Some(stuck) = fails {
                 return Ok(Mended::Stuck(stuck));
             }
@@ -98,58 +130,55 @@ impl<P: ProcessManager> Mender<'_, P> {
         let turns: Vec<Turn<'_, _>> = plan::turns(&events).remove(self.id).unwrap_or_default();
         let unstuck = InstanceRecord { stuck: None, ..record };
         let knows = |name: &str| self.worker.router.knows(name);
-        let Played { record, tasks } = play::<P>(self.id, Some(unstuck.clone()), &turns, &knows);
+        let Played { record, asked } = play::<P>(self.id, Some(unstuck.clone()), &turns, &knows);
         let mut record = record.unwrap_or(unstuck);
         let fails = record.stuck.clone();
         if fails.is_none() && !is_last {
             let at = Position::new(page.scanned_to.as_u64() + 1);
             record.stuck = Some(Stuck { at, ..stuck.clone() });
         }
-        Ok(CaughtUp {
-            checkpoint: record.stuck.is_none().then_some(checkpoint),
-            fails,
-            record,
-            tasks: tasks.into_iter().map(|(_, task)| task).collect(),
-        })
+        Ok(CaughtUp { checkpoint: record.stuck.is_none().then_some(checkpoint), fails, record, asked })
     }
 
     /// Marks the instance as finished, stuck or not.
     pub(super) async fn end(&self) -> Result<bool, BoxError> {
         loop {
             let _turn = self.worker.turn.lock().await;
+            // First, so that whoever changes the instance afterwards has moved it.
+            let checkpoint = self.worker.store.checkpoint(P::NAME).await?;
             let Some(mut record) = self.worker.instance(self.id).await? else { return Ok(false) };
             let cause = match record.stuck.take() {
                 None if record.finished => return Ok(true),
                 Some(Stuck { at, .. }) => {
                     StepCause::Stuck { instance: self.id.clone(), at, checkpoint: None }
                 }
-                None => {
-                    let at = self.worker.store.checkpoint(P::NAME).await?;
-                    StepCause::Events { from: at, to: at }
-                }
+                None => StepCause::Events { from: checkpoint, to: checkpoint },
             };
             let ended = InstanceRecord { finished: true, ..record };
-            match self.take(cause, ended, Vec::new()).await {
+            match self.take(cause, ended, Asked::default()).await {
                 Err(StepError::Fenced) => {}
                 taken => return Ok(taken.map(|()| true)?),
             }
         }
     }
 
-    async fn take(
-        &self,
-        cause: StepCause,
-        record: InstanceRecord,
-        tasks: Vec<OutboxEntry>,
-    ) -> Result<(), StepError> {
+    async fn take(&self, cause: StepCause, record: InstanceRecord, asked: Asked) -> Result<(), StepError> {
+        let cancels = asked.cancels(self.id);
+        let tasks: Vec<_> = asked.into_tasks().into_iter().map(|(_, task)| task).collect();
+        let wakes = !tasks.is_empty();
         let step = ProcessStep {
             process: P::NAME.to_owned(),
             cause,
             instances: vec![InstanceChange { id: self.id.clone(), record }],
+            cancels,
             tasks,
             at: self.worker.clock.now(),
         };
-        self.worker.store.commit_step(step).await
+        self.worker.store.commit_step(step).await?;
+        if wakes {
+            self.worker.wake.notify_one();
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,10 @@
 //! The outbox's runner: does what process managers asked for, when it is due.
 
 mod attempt;
+mod glance;
 mod lanes;
+mod measure;
+mod seat;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,10 +19,12 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use self::glance::Glances;
 use self::lanes::{Came, Lanes};
+use self::seat::Seat;
 use super::ErasedProcess;
 use crate::dispatch::{Dispatcher, backoff, panic_message};
-use crate::{BoxError, OutboxEntry, ProcessOptions, Router, StoreError, Timestamp, describe};
+use crate::{BoxError, OutboxEntry, Position, ProcessOptions, Router, StoreError, Timestamp, describe};
 
 /// How often the runner looks for tasks of which nobody told it: those of a process that has died.
 const POLL: Duration = Duration::from_millis(500);
@@ -38,6 +43,8 @@ pub(crate) struct Outbox {
     pub(crate) router: Arc<Router>,
     pub(crate) processes: BTreeMap<&'static str, Arc<dyn ErasedProcess>>,
     pub(crate) options: ProcessOptions,
+    /// For how long a runner that has died without a word keeps its share, unless the store knows of its death.
+    pub(crate) lease: Duration,
     /// Told when there are new tasks.
     pub(crate) wake: Arc<Notify>,
     /// Tells when tasks were done.
@@ -49,7 +56,10 @@ impl Outbox {
     /// Works on what is due until told to stop. What is under way then is finished, what is not waits in
     /// the store.
     pub(crate) async fn run(self) {
-        Runner::new(&self).run().await;
+        let core = self.dispatcher.core();
+        let (store, clock) = (Arc::clone(&core.store), Arc::clone(&core.clock));
+        let seat = Seat::new(store, clock, &*core.ids, self.lease);
+        Runner::new(&self).run(seat).await;
     }
 }
 
@@ -67,6 +77,11 @@ struct Runner<'a> {
     /// When the next task is due, as far as is known.
     next_due: Option<Timestamp>,
     next_pruning: Timestamp,
+    /// Whether there are other runners, who tell nothing of the tasks that their processes have asked for.
+    has_company: bool,
+    glances: Glances,
+    /// How far the log has come, for as long as there are others.
+    head: Position,
     /// How often in a row the store has failed, and until when it is left alone.
     failures: u32,
     pause: Option<Instant>,
@@ -83,12 +98,15 @@ impl<'a> Runner<'a> {
             batch: BATCH,
             next_due: None,
             next_pruning: outbox.dispatcher.core().clock.now(),
+            has_company: false,
+            glances: Glances::default(),
+            head: Position::ZERO,
             failures: 0,
             pause: None,
         }
     }
 
-    async fn run(mut self) {
+    async fn run(mut self, mut seat: Seat) {
         loop {
             let stops = *self.stop.borrow();
             if stops && self.under_way.is_empty() {
@@ -96,11 +114,11 @@ impl<'a> Runner<'a> {
                 if self.lanes.any_came() {
                     let _ = self.record().await;
                 }
-                return;
+                return seat.give_up().await;
             }
             let worked = match self.pause {
                 None if self.lanes.any_came() => self.record().await,
-                None if self.look && !stops && self.lanes.len() < CONCURRENCY => self.take().await,
+                None if self.look && !stops => self.take(&mut seat).await,
                 _ => {
                     self.wait(stops).await;
                     continue;
@@ -115,17 +133,30 @@ impl<'a> Runner<'a> {
 
     /// Waits for anything to happen.
     async fn wait(&mut self, stops: bool) {
-        let clock = &self.outbox.dispatcher.core().clock;
-        let pause = self.pause.unwrap_or_else(|| Instant::now() + POLL);
-        let next_due = self.next_due.filter(|_| !self.look && self.pause.is_none() && !stops);
-        let due = OptionFuture::from(next_due.map(|next| clock.wait_until(next)));
+        let core = self.outbox.dispatcher.core();
+        let pause = self.pause.unwrap_or_else(|| self.glances.next(Instant::now() + POLL));
+        let looks = !self.look && self.pause.is_none() && !stops;
+        let due = self.next_due.filter(|_| looks).map(|next| core.clock.wait_until(next));
+        let moved = (looks && self.has_company).then(|| core.store.wait_beyond(self.head));
+        let (due, moved) = (OptionFuture::from(due), OptionFuture::from(moved));
         tokio::select! {
             biased;
             Some((entry, came)) = self.under_way.next() => self.came(&entry, came),
             () = ends(&mut self.stop), if !stops => {}
             () = self.outbox.wake.notified(), if !stops => self.look = true,
-            () = tokio::time::sleep_until(pause) => (self.look, self.pause) = (true, None),
+            () = tokio::time::sleep_until(pause) => {
+                self.glances.taken(Instant::now(), POLL);
+                (self.look, self.pause) = (true, None);
+            }
             Some(()) = due => self.look = true,
+            // Whoever leads a process manager will ask for something because of that, and tell nobody here.
+            Some(head) = moved => match head {
+                Ok(head) => {
+                    self.head = head;
+                    self.glances.stir(Instant::now());
+                }
+                Err(error) => self.failed(&error.into()),
+            },
         }
         while let Some(Some((entry, came))) = self.under_way.next().now_or_never() {
             self.came(&entry, came);
@@ -133,6 +164,7 @@ impl<'a> Runner<'a> {
     }
 
     fn failed(&mut self, error: &BoxError) {
+        measure::failed();
         self.failures += 1;
         let (attempts, error) = (self.failures, describe(&**error));
         tracing::warn!(attempts, %error, "the outbox failed and will try again");
@@ -155,12 +187,16 @@ impl<'a> Runner<'a> {
     }
 
     /// Takes tasks that are due, and lets go of old ones.
-    async fn take(&mut self) -> Result<(), BoxError> {
+    async fn take(&mut self, seat: &mut Seat) -> Result<(), BoxError> {
         let core = self.outbox.dispatcher.core();
-        let now = core.clock.now();
         self.look = false;
+        let share = self.call(seat.share()).await?;
+        self.has_company = share.is_some_and(|share| share.of() > 1);
+        let Some(share) = share.filter(|_| self.lanes.len() < CONCURRENCY) else { return Ok(()) };
+        let now = core.clock.now();
         let limit = self.batch + self.lanes.tasks();
-        let entries = self.call(core.store.due_tasks(now, limit)).await?;
+        let entries = self.call(core.store.due_tasks(now, share, limit)).await?;
+        measure::due(entries.len());
         let is_full = entries.len() >= limit;
         let first = self.lanes.take(entries, CONCURRENCY);
         let any_first = !first.is_empty();

@@ -10,6 +10,14 @@ use crate::{BoxCommand, Command, InstanceId, InvalidInstanceId, OutboxTask};
 /// An event that starts an instance which is there already is handled like any other; one that concerns an
 /// instance which has not started, or which has finished, is passed over. So a start that is seen again,
 /// early or late, never begins anew.
+///
+/// ```
+/// use cqrs_core::Interest;
+///
+/// // A transfer that begins, and whose sender is watched as well.
+/// let interest = Interest::start("transfer 7").and_also(Interest::continue_("sender me"));
+/// assert_ne!(interest, Interest::none());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interest(pub(crate) Vec<(Concern, Result<InstanceId, InvalidInstanceId>)>);
 
@@ -69,26 +77,58 @@ impl Interest {
     }
 }
 
-/// What a process manager asks for: a command, or to be woken.
+/// What a process manager asks for: a command, or to be woken, or not to be.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// fn ask(account: &str) -> Vec<Outgoing> {
+///     let hour = Duration::from_secs(3_600);
+///     vec![
+///         Outgoing::command(deposit(account, 1)),             // at once
+///         Outgoing::command(deposit(account, 1)).after(hour), // later, also after a restart
+///         Outgoing::deadline("too late", 24 * hour),          // calls `deadline("too late")`
+///     ]
+/// }
+/// # fn main() {}
+/// ```
 #[derive(Debug)]
 pub struct Outgoing {
-    pub(crate) task: Result<OutboxTask, serde_json::Error>,
+    pub(crate) wish: Result<Wish, serde_json::Error>,
     pub(crate) after: Duration,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    Task(OutboxTask),
+    /// That there be no deadline of this name.
+    NoDeadline(String),
 }
 
 impl Outgoing {
     /// Dispatch a command.
     pub fn command<C: Command>(command: C) -> Self {
-        Self { task: BoxCommand::of(&command).map(OutboxTask::Command), after: Duration::ZERO }
+        let wish = BoxCommand::of(&command).map(|command| Wish::Task(OutboxTask::Command(command)));
+        Self { wish, after: Duration::ZERO }
     }
 
-    /// Call [`ProcessManager::deadline`](super::ProcessManager::deadline) with this name, some time after
-    /// the event was recorded.
+    /// Call [`ProcessManager::deadline`](super::ProcessManager::deadline) with this name, some time after the event was
+    /// recorded; where a deadline or a refusal is answered, some time after that.
+    ///
+    /// An instance has one deadline of a name at a time: this one takes the place of one that it asked for before and
+    /// that was not answered yet, whether that is due later or sooner. The instance's deadlines of other names, and those of
+    /// other instances, stay as they are.
     pub fn deadline(name: impl Into<String>, after: Duration) -> Self {
-        Self { task: Ok(OutboxTask::Deadline(name.into())), after }
+        Self { wish: Ok(Wish::Task(OutboxTask::Deadline(name.into()))), after }
     }
 
-    /// Not at once, but some time after the event was recorded. It survives restarts.
+    /// Do not call [`ProcessManager::deadline`](super::ProcessManager::deadline) with this name any more, unless it is
+    /// asked for again. Nothing happens where the instance has no deadline of this name.
+    pub fn cancel_deadline(name: impl Into<String>) -> Self {
+        Self { wish: Ok(Wish::NoDeadline(name.into())), after: Duration::ZERO }
+    }
+
+    /// Not at once, but some time after the event was recorded. It survives restarts. What is cancelled is so at once.
     #[must_use]
     pub fn after(mut self, after: Duration) -> Self {
         self.after = after;
@@ -108,6 +148,26 @@ pub struct Failure {
 }
 
 /// What to do about a refused command.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[derive(Default, Serialize, Deserialize)] struct Payment {}
+/// # impl ProcessManager for Payment {
+/// #     const NAME: &'static str = "payment";
+/// #     type Event = AccountEvent;
+/// #     fn interested(_: &AccountEvent) -> Interest { Interest::none() }
+/// #     fn handle(&self, _: &RecordedEvent<AccountEvent>) -> Vec<Outgoing> { Vec::new() }
+/// fn failed(&self, failure: &Failure) -> Recovery {
+///     match &*failure.command.name {
+///         // Perhaps there is money tomorrow.
+///         Withdraw::NAME if failure.attempts < 3 => Recovery::Retry { after: Duration::from_secs(86_400) },
+///         Withdraw::NAME => Recovery::Compensate(vec![Outgoing::command(deposit("debts", 1))]),
+///         _ => Recovery::Park,
+///     }
+/// }
+/// # }
+/// # fn main() {}
+/// ```
 #[derive(Debug)]
 pub enum Recovery {
     /// Try it again after a pause.

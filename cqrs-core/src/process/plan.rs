@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Error as JsonError;
 use uuid::Uuid;
 
-use super::outgoing::Concern;
+use super::asked::Asked;
+use super::outgoing::{Concern, Wish};
 use super::play::play;
 use super::state::StateError;
 use super::{Interest, Outgoing, ProcessManager};
@@ -106,6 +107,8 @@ pub(crate) fn turns<E>(events: &[Concerned<E>]) -> BTreeMap<&InstanceId, Vec<Tur
 #[derive(Default)]
 pub(crate) struct Plan {
     pub(crate) instances: Vec<InstanceChange>,
+    /// Deadlines that are not wanted any more.
+    pub(crate) cancels: Vec<(InstanceId, String)>,
     pub(crate) tasks: Vec<OutboxEntry>,
 }
 
@@ -115,16 +118,20 @@ pub(crate) fn plan<P: ProcessManager>(
     mut records: HashMap<InstanceId, InstanceRecord>,
     knows: Knows<'_>,
 ) -> Plan {
-    let (mut instances, mut tasks) = (Vec::new(), Vec::new());
+    let mut plan = Plan::default();
+    let mut tasks = Vec::new();
     for (id, turns) in turns(events) {
         let played = play::<P>(id, records.remove(id), &turns, knows);
-        instances.extend(played.record.map(|record| InstanceChange { id: id.clone(), record }));
-        tasks.extend(played.tasks);
+        plan.instances.extend(played.record.map(|record| InstanceChange { id: id.clone(), record }));
+        plan.cancels.extend(played.asked.cancels(id));
+        tasks.extend(played.asked.into_tasks());
     }
     // Tasks are asked for in the order of the log, whosever they are.
     tasks.sort_by_key(|(number, _)| *number);
-    Plan { instances, tasks: tasks.into_iter().map(|(_, task)| task).collect() }
+    plan.tasks = tasks.into_iter().map(|(_, task)| task).collect();
+    plan
 }
+
 /// Where tasks come from: what makes their ids, and what they carry.
 pub(crate) struct Origin<'a> {
     process: &'static str,
@@ -169,28 +176,33 @@ impl<'a> Origin<'a> {
         }
     }
 
-    /// Makes outbox entries, with ids that are the same whenever the step is repeated.
-    pub(crate) fn tasks(
+    /// Writes down what is asked for in a turn. Tasks have ids that are the same whenever the step is repeated.
+    pub(crate) fn ask(
         &self,
+        turn: usize,
         outgoing: Vec<Outgoing>,
         knows: Knows<'_>,
-    ) -> Result<Vec<OutboxEntry>, PlanError> {
-        let mut entries = Vec::with_capacity(outgoing.len());
-        for (index, Outgoing { task, after }) in outgoing.into_iter().enumerate() {
-            let task = task.map_err(|source| PlanError::Unwritable {
+        asked: &mut Asked,
+    ) -> Result<(), PlanError> {
+        for (index, Outgoing { wish, after }) in outgoing.into_iter().enumerate() {
+            let wish = wish.map_err(|source| PlanError::Unwritable {
                 process: self.process,
                 instance: self.instance.clone(),
                 source,
             })?;
-            match &task {
-                OutboxTask::Command(command) if !knows(&command.name) => {
-                    let command = command.name.clone();
-                    return Err(PlanError::Unrouted { process: self.process, command });
+            let task = match wish {
+                Wish::NoDeadline(name) => {
+                    asked.cancel(name);
+                    continue;
                 }
-                _ => {}
-            }
-            let due_at = self.at.plus(after);
-            entries.push(OutboxEntry {
+                Wish::Task(OutboxTask::Command(command)) if !knows(&command.name) => {
+                    return Err(PlanError::Unrouted { process: self.process, command: command.name });
+                }
+                Wish::Task(task) => task,
+            };
+            // What is not put off is due by every clock: those of several nodes differ, and one may go back.
+            let due_at = if after.is_zero() { AT_ONCE } else { self.at.plus(after) };
+            let task = OutboxEntry {
                 id: task_id(self.process, self.instance, &self.cause, index),
                 process: self.process.to_owned(),
                 instance: self.instance.clone(),
@@ -201,11 +213,15 @@ impl<'a> Origin<'a> {
                 attempts: 0,
                 last_error: None,
                 state: OutboxState::Pending,
-            });
+            };
+            asked.task(turn, task);
         }
-        Ok(entries)
+        Ok(())
     }
 }
+
+/// When what is not put off is to be done: it has always been time.
+pub(crate) const AT_ONCE: Timestamp = Timestamp::from_micros(0);
 
 /// The causal chain of an event. One from outside the framework may have none; one begins there.
 pub(crate) fn chain_of<E>(event: &RecordedEvent<E>) -> CorrelationId {

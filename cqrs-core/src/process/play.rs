@@ -4,19 +4,19 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::ProcessManager;
+use super::asked::Asked;
 use super::outgoing::Concern;
 use super::plan::{Knows, Origin, PlanError, Turn, chain_of};
 use super::state::restore;
 use crate::dispatch::panic_message;
-use crate::{InstanceId, InstanceRecord, Json, OutboxEntry, Position, Stuck, describe};
+use crate::{InstanceId, InstanceRecord, Json, Position, Stuck, describe};
 
 /// What some turns of an instance came to.
 #[derive(Default)]
 pub(crate) struct Played {
     /// What is to be stored, if anything changed.
     pub(crate) record: Option<InstanceRecord>,
-    /// The tasks, each with the number of the turn that asked for it.
-    pub(crate) tasks: Vec<(usize, OutboxEntry)>,
+    pub(crate) asked: Asked,
 }
 
 /// Lets an instance have its turns. Where it cannot, it gets stuck: what came before that event holds, and what comes
@@ -81,7 +81,7 @@ fn take<P: ProcessManager>(
     let mut found = record.cloned().unwrap_or_else(not_begun::<P>);
     let mut begun = found.state.is_some();
     let mut live: Option<P> = None;
-    let mut tasks = Vec::new();
+    let mut asked = Asked::default();
     for Turn { number, event, part, concern } in turns {
         reached.set(event.position);
         concern.check::<P>(id, begun.then_some(found.first), event.position)?;
@@ -98,8 +98,7 @@ fn take<P: ProcessManager>(
             Some(state) => state,
             None => live.insert(restore(id, &found)?),
         };
-        let asked = Origin::event::<P>(id, event, *part).tasks(state.handle(event), knows)?;
-        tasks.extend(asked.into_iter().map(|task| (*number, task)));
+        Origin::event::<P>(id, event, *part).ask(*number, state.handle(event), knows, &mut asked)?;
         state.apply(&event.data);
         (found.finished, found.last) = (*concern == Concern::Stop, event.position);
     }
@@ -112,7 +111,7 @@ fn take<P: ProcessManager>(
         source,
     })?;
     let record = InstanceRecord { state: Some(state), schema_version: P::SCHEMA_VERSION, ..found };
-    Ok(Played { record: Some(record), tasks })
+    Ok(Played { record: Some(record), asked })
 }
 
 impl Concern {

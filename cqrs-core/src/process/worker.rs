@@ -10,10 +10,10 @@ use super::answer::{self, Answer};
 use super::mend::{Mended, Mender};
 use super::plan::{self, Plan};
 use super::{InstanceHistory, ProcessManager, history};
-use crate::subscribe::Worker;
+use crate::subscribe::{Worker, began};
 use crate::{
     BoxError, Clock, EventFilter, EventSet, InstanceId, InstanceRecord, LogPage, OutboxEntry, Position,
-    ProcessStep, RecordedEvent, Router, StepCause, Store, StoreError,
+    ProcessStep, RecordedEvent, Router, StartFrom, StepCause, StepError, Store, StoreError,
 };
 
 /// Turns pages of the log into steps, and answers for instances.
@@ -46,7 +46,7 @@ impl<P: ProcessManager> Worker for ProcessWorker<P> {
         let events = plan::concerned::<P>(RecordedEvent::decode_all(page.events)?)?;
         let ids = plan::instance_ids(&events);
         let _turn = self.turn.lock().await;
-        let Plan { instances, tasks } = if ids.is_empty() {
+        let Plan { instances, cancels, tasks } = if ids.is_empty() {
             Plan::default()
         } else {
             let found = self.store.instances(P::NAME, &ids).await?;
@@ -59,6 +59,7 @@ impl<P: ProcessManager> Worker for ProcessWorker<P> {
             process: P::NAME.to_owned(),
             cause: StepCause::Events { from, to },
             instances,
+            cancels,
             tasks,
             at: self.clock.now(),
         };
@@ -71,6 +72,31 @@ impl<P: ProcessManager> Worker for ProcessWorker<P> {
 
     fn lease(&self) -> Option<String> {
         Some(format!("process {}", P::NAME))
+    }
+}
+
+/// Writes down where a process manager begins that has seen nothing yet.
+pub(crate) async fn begin<P: ProcessManager>(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    from: StartFrom,
+) -> Result<(), BoxError> {
+    if from == StartFrom::Origin || store.checkpoint(P::NAME).await? > Position::ZERO {
+        return Ok(());
+    }
+    let to = began(store, &format!("the process {}", P::NAME), from).await?;
+    let step = ProcessStep {
+        process: P::NAME.to_owned(),
+        cause: StepCause::Events { from: Position::ZERO, to },
+        instances: Vec::new(),
+        cancels: Vec::new(),
+        tasks: Vec::new(),
+        at: clock.now(),
+    };
+    match store.commit_step(step).await {
+        // Another runner works already.
+        Ok(()) | Err(StepError::Fenced) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

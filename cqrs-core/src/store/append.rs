@@ -64,6 +64,27 @@ pub struct Appended {
 }
 
 /// Why one [`Append`] was refused; nothing of it is stored.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// # let store = MemoryStore::new();
+/// # let append = |expected| Append {
+/// #     writes: vec![StreamWrite { stream: "account-me".parse().unwrap(), expected, events: Vec::new() }],
+/// #     receipt: None,
+/// #     recorded_at: SystemClock.now(),
+/// #     rests_on_previous: false,
+/// # };
+/// // Each append of a batch is answered for itself.
+/// let batch = vec![append(ExpectedVersion::NoStream), append(ExpectedVersion::Exact(Version::new(7)))];
+/// let answers = store.append(batch).await?;
+/// assert!(answers[0].is_ok());
+/// let Err(AppendError::WrongExpectedVersion { stream, actual, .. }) = &answers[1] else { panic!("{answers:?}") };
+/// assert_eq!((stream.as_str(), *actual), ("account-me", Version::ZERO));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {

@@ -37,6 +37,17 @@ pub enum StoreError {
 
 impl StoreError {
     /// Wraps what a backend says, when nothing was changed.
+    ///
+    /// ```
+    /// use cqrs_core::{StoreError, describe};
+    ///
+    /// fn read(path: &str) -> Result<Vec<u8>, StoreError> {
+    ///     std::fs::read(path).map_err(|error| StoreError::backend("read a segment", error))
+    /// }
+    ///
+    /// let error = read("/nowhere/at/all").unwrap_err();
+    /// assert!(describe(&error).starts_with("the store failed to read a segment: No such file"));
+    /// ```
     pub fn backend(action: &'static str, source: impl Into<BoxError>) -> Self {
         Self::Backend { action, source: source.into() }
     }

@@ -5,8 +5,18 @@ use async_trait::async_trait;
 use super::{Append, AppendError, Appended, StoreError};
 use crate::{CommandId, Position, RecordedEvent, StreamId, Version};
 
-/// Which events of the log a reader wants. Every part that is given must hold, and a part that is given as an
-/// empty list matches nothing; without any part, all events are wanted.
+/// Which events of the log a reader wants.
+///
+/// Every part that is given must hold, and a part that is given as an empty list matches nothing; without any part, all
+/// events are wanted.
+///
+/// ```
+/// use cqrs_core::EventFilter;
+///
+/// let all = EventFilter::all();
+/// let deposits = EventFilter::category("account").and_event_types(["Deposited"]);
+/// # assert_ne!(all, deposits);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
     categories: Option<Vec<String>>,
@@ -81,6 +91,25 @@ pub enum Direction {
 }
 
 /// A page of a stream.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let app = App::builder(MemoryStore::new()).start().await?;
+/// for amount in [5, 6, 7] {
+///     app.dispatch(deposit("me", amount)).await?;
+/// }
+/// let stream = "account-me".parse()?;
+/// // The first two, and the newest one.
+/// let first = app.store().read_stream(&stream, StreamRead::forward(Version::new(1), 2)).await?;
+/// let newest = app.store().read_stream(&stream, StreamRead::backward(Version::new(u64::MAX), 1)).await?;
+/// assert_eq!((first.len(), newest[0].version), (2, Version::new(3)));
+/// let events = RecordedEvent::decode_all::<AccountEvent>(newest)?;
+/// assert_eq!(events[0].data, AccountEvent::Deposited { account: "me".to_owned(), amount: 7 });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamRead {
     /// Which way.
@@ -114,6 +143,54 @@ pub struct LogPage {
 }
 
 /// Where events are kept: the source of truth.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// // What an importer does: facts from elsewhere, without a command. The store is all that it needs.
+/// let store = MemoryStore::new();
+/// let event = |id: u128, data: &str| {
+///     Ok::<_, BoxError>(NewEvent {
+///         id: EventId::new(uuid::Uuid::from_u128(id)),
+///         event_type: "Deposited".into(),
+///         data: Json::parse(data)?,
+///         metadata: Metadata::default(),
+///     })
+/// };
+/// let write = StreamWrite {
+///     stream: "account-me".parse()?,
+///     expected: ExpectedVersion::NoStream,
+///     events: vec![event(1, r#"{"account":"me","amount":5}"#)?, event(2, r#"{"account":"me","amount":6}"#)?],
+/// };
+/// let append = Append {
+///     writes: vec![write],
+///     receipt: None,
+///     recorded_at: SystemClock.now(),
+///     rests_on_previous: false,
+/// };
+/// for answer in store.append(vec![append]).await? {
+///     assert_eq!(answer?.position, Position::new(2));
+/// }
+///
+/// // And what a reader does: page after page, until one does not move.
+/// let (mut at, mut sum) = (Position::ZERO, 0);
+/// loop {
+///     let page = store.read_log(at, &EventFilter::category("account"), 1).await?;
+///     if page.scanned_to == at {
+///         break;
+///     }
+///     at = page.scanned_to;
+///     for event in RecordedEvent::decode_all::<AccountEvent>(page.events)? {
+///         if let AccountEvent::Deposited { amount, .. } = event.data {
+///             sum += amount;
+///         }
+///     }
+/// }
+/// assert_eq!((at, sum), (Position::new(2), 11));
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait EventStore: Send + Sync + 'static {
     /// Appends a batch under one durable commit.

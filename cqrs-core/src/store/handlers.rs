@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{StepError, StoreError};
 use crate::{EventId, Position, Timestamp};
 
-/// Names what is delivered to an event handler: a stored event, or a part of it where an
-/// [upcast](crate::Event::upcasts) makes it several. Ordered as the log is.
+/// Names what is delivered to an event handler. Ordered as the log is.
+///
+/// It is a stored event, or a part of it where an [upcast](crate::Event::upcasts) makes it several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventPart {
     /// The position of the stored event.

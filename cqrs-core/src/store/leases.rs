@@ -41,6 +41,17 @@ pub trait LeaseStore: Send + Sync + 'static {
         until: Timestamp,
     ) -> Result<Lease, StoreError>;
 
+    /// Who has each of these leases at `now`; `None` where nobody has, or the lease has come to its end.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn lease_holders(
+        &self,
+        leases: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Uuid>>, StoreError>;
+
     /// Gives a lease back. One that somebody else has is left as it is.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod instance;
 mod outbox;
+mod share;
 
 use async_trait::async_trait;
 
@@ -12,6 +13,7 @@ pub use instance::{
 pub use outbox::{
     Chain, OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, TaskDecision, TaskPage, TaskQuery,
 };
+pub use share::{SHARDS, Share};
 
 use super::StoreError;
 use crate::{CommandId, CorrelationId, Position, Timestamp};
@@ -53,6 +55,9 @@ pub struct ProcessStep {
     pub cause: StepCause,
     /// The instances that changed.
     pub instances: Vec<InstanceChange>,
+    /// Deadlines that are not wanted any more, by instance and name: those of the process manager that are pending or
+    /// parked are dropped, before the tasks are asked for.
+    pub cancels: Vec<(InstanceId, String)>,
     /// The tasks asked for, in order, all pending.
     pub tasks: Vec<OutboxEntry>,
     /// When the step was made.
@@ -72,9 +77,10 @@ pub enum StepError {
     Store(#[from] StoreError),
 }
 
-/// Where process managers keep what they know. It is the same store that has the events, or one that
-/// commits on its own: correctness rests on the compare-and-set of the checkpoint, on ids that repeat when
-/// a step does, and on the receipts of the event store.
+/// Where process managers keep what they know.
+///
+/// It is the same store that has the events, or one that commits on its own: correctness rests on the compare-and-set of
+/// the checkpoint, on ids that repeat when a step does, and on the receipts of the event store.
 ///
 /// A step, an outcome, a decision and a pruning may be less durable than an append, as long as a crash of the machine
 /// takes the newest ones and never one from the middle: they follow from the events, and are made again, save a
@@ -99,28 +105,35 @@ pub trait ProcessStore: Send + Sync + 'static {
         ids: &[InstanceId],
     ) -> Result<Vec<Option<InstanceRecord>>, StoreError>;
 
-    /// Takes a step in one transaction: the cause by compare-and-set, the instances, the tasks.
+    /// Takes a step in one transaction: the cause by compare-and-set, the instances, the deadlines that are not wanted any
+    /// more, the tasks.
     ///
-    /// A task whose id the outbox already has is left as it is.
+    /// A task whose id the outbox already has is left as it is. So is the task that is the cause: it is done, and not
+    /// dropped.
     ///
     /// # Errors
     ///
     /// [`StepError::Fenced`] when the cause is not as expected; then nothing was changed.
     async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError>;
 
-    /// Tasks to be done at `now`, in the order in which they were asked for, at most `limit`.
+    /// Tasks of a share to be done at `now`, in the order in which they were asked for, at most `limit`.
     ///
     /// Commands of one instance keep their order: none is given out while an earlier one of the same
     /// instance, whose due time has come, waits for its next attempt or is parked. Parked or not, what is due later
     /// holds up nobody until then. Deadlines wait for nobody, and nobody waits for them.
     ///
     /// A runner asks often, also while all that is due is under way already. What this costs should follow from the
-    /// limit, and not from how many tasks there are.
+    /// limit, and not from how many tasks there are; of those that other shares have, as little as may be.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError>;
+    async fn due_tasks(
+        &self,
+        now: Timestamp,
+        share: Share,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StoreError>;
 
     /// The next time after `after` at which a pending task is to be tried.
     ///

@@ -24,6 +24,33 @@ pub struct Snapshot {
 /// Where snapshots are kept: one for each stream, the newest.
 ///
 /// A snapshot may be less durable than an append: one that is lost is made again.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let store = MemoryStore::new();
+/// let app = App::builder(store.clone()).start().await?;
+/// for amount in [5, 6] {
+///     app.dispatch(deposit("me", amount)).await?;
+/// }
+/// let stream = Account::stream(&"me".to_owned())?;
+/// let snapshot = |version, balance| {
+///     Ok::<_, BoxError>(Snapshot {
+///         stream: stream.clone(),
+///         version: Version::new(version),
+///         schema_version: 1,
+///         state: Json::of(&serde_json::json!({ "balance": balance }))?,
+///     })
+/// };
+/// assert!(store.save_snapshot(snapshot(2, 11)?).await?);
+/// // Not an older one in place of a newer one, nor one of events that are not there.
+/// assert!(!store.save_snapshot(snapshot(1, 5)?).await?);
+/// assert!(!store.save_snapshot(snapshot(3, 11)?).await?);
+/// assert_eq!(store.snapshot(&stream).await?.map(|snapshot| snapshot.version), Some(Version::new(2)));
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait SnapshotStore: Send + Sync + 'static {
     /// The snapshot of a stream, if there is one.

@@ -5,12 +5,24 @@ use std::time::Duration;
 use super::StartFrom;
 
 /// How subscribers work. Start from [`SubscribeOptions::default`] and change what must be changed.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let mut options = SubscribeOptions::default();
+/// options.start = StartFrom::Now; // what was before is none of its business
+/// options.batch_wait = Duration::from_millis(50); // fewer and larger transactions
+/// let app = App::builder(MemoryStore::new()).projection_with(Balances, InMemory::default(), options).start().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SubscribeOptions {
     /// Where a subscriber begins that has no checkpoint yet. At the origin by default.
     pub start: StartFrom,
-    /// The most events that are worked on in one transaction. 1,000 by default.
+    /// The most events that are worked on in one transaction; at least one. 1,000 by default.
     pub batch_events: usize,
     /// How long events may wait for others to fill the batch up. Not at all by default: a batch is what is there.
     pub batch_wait: Duration,
@@ -33,5 +45,12 @@ impl Default for SubscribeOptions {
             longest_retry: Duration::from_secs(20),
             lease: Duration::from_secs(10),
         }
+    }
+}
+
+impl SubscribeOptions {
+    /// Without what nothing can be done with.
+    pub(crate) fn bounded(self) -> Self {
+        Self { batch_events: self.batch_events.max(1), ..self }
     }
 }

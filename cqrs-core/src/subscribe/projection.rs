@@ -8,6 +8,40 @@ use crate::{BoxError, EventFilter, EventSet, RecordedEvent};
 ///
 /// Each event counts exactly once: what a projection writes and the checkpoint of how far it has come are
 /// one transaction of the read model's database.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// /// How often something was withdrawn, by account.
+/// struct Withdrawals;
+///
+/// #[async_trait]
+/// impl Projection for Withdrawals {
+///     const NAME: &'static str = "withdrawals";
+///     type Event = AccountEvent;
+///     type Target = BTreeMap<String, u64>;
+///
+///     async fn project(
+///         &self,
+///         event: &RecordedEvent<AccountEvent>,
+///         times: &mut BTreeMap<String, u64>,
+///     ) -> Result<(), BoxError> {
+///         if let AccountEvent::Withdrawn { account, .. } = &event.data {
+///             *times.entry(account.clone()).or_default() += 1;
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let withdrawals = InMemory::default();
+/// let app = App::builder(MemoryStore::new()).projection(Withdrawals, withdrawals.clone()).start().await?;
+/// app.dispatch(deposit("me", 5)).await?;
+/// app.dispatch(withdraw("me", 3)).strong().await?;
+/// assert_eq!(withdrawals.read(|times| times["me"]).await, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait Projection: Send + Sync + 'static {
     /// The stored name of the checkpoint; unique in its read model, and in an application.

@@ -1,11 +1,9 @@
 //! Making a read model anew beside the old one, and putting it in its place.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
 use super::worker::superseded;
-use super::{ProgressReporter, Projection, ProjectionWorker, ReadModel, Worker};
+use super::{Pages, ProgressReporter, Projection, ProjectionWorker, ReadModel, Setback, Worker};
 use crate::{BoxError, Position, StepError};
 
 /// How often in a row a batch may fail before a rebuild gives up.
@@ -23,8 +21,8 @@ pub(crate) trait Rebuildable: Send + Sync {
     /// where that was. Nothing has happened when it fails, or is dropped.
     async fn rebuild(&self, progress: ProgressReporter) -> Result<Position, BoxError>;
 
-    /// Replaces the read model by one that has seen no event, and tells where that begins.
-    async fn reset(&self) -> Result<Position, BoxError>;
+    /// Replaces the read model by one that has seen no event.
+    async fn reset(&self, setback: &Setback) -> Result<(), BoxError>;
 }
 
 #[async_trait]
@@ -47,8 +45,11 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> Rebuildable for Projection
             let _live = self.live.lock().await;
             let live =
                 self.read_model.checkpoint(P::NAME).await?.map_or(Position::ZERO, |live| live.position);
-            let at = shadow.catch_up(start, live, &progress).await?;
-            match self.read_model.replace(P::NAME, &shadow.read_model, at).await {
+            let head = self.store.head().await?;
+            let at = shadow.catch_up(start, live.min(head), &progress).await?;
+            // One that is beyond the log is never caught up with.
+            let up_to = if live > head { Position::new(u64::MAX) } else { at };
+            match self.read_model.replace(P::NAME, &shadow.read_model, up_to).await {
                 Ok(()) => {
                     self.disturbed.notify_one();
                     tracing::info!(projection = P::NAME, version = P::VERSION, %at, "a rebuild took the old one's place");
@@ -60,7 +61,7 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> Rebuildable for Projection
         }
     }
 
-    async fn reset(&self) -> Result<Position, BoxError> {
+    async fn reset(&self, setback: &Setback) -> Result<(), BoxError> {
         let _only = self.rebuild.try_lock().map_err(|_| UnderWay)?;
         let shadow = self.shadow().await?;
         let begin = shadow.checkpoint().await?;
@@ -69,15 +70,17 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> Rebuildable for Projection
             Err(StepError::Fenced) => self.check_version().await?,
             replaced => replaced?,
         }
+        // Whoever waits for the projection from now on waits until it has come back.
+        setback.to(begin);
         self.disturbed.notify_one();
-        Ok(begin)
+        Ok(())
     }
 }
 
 impl<P: Projection, R: ReadModel<Target = P::Target>> ProjectionWorker<P, R> {
     async fn shadow(&self) -> Result<Self, BoxError> {
         let read_model = self.read_model.shadow(P::NAME).await?;
-        Ok(Self::new(Arc::clone(&self.projection), read_model, Arc::clone(&self.store), self.options))
+        Ok(self.beside(read_model).await?)
     }
 
     /// Works up to a position, as one that nobody queries.
@@ -89,14 +92,15 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> ProjectionWorker<P, R> {
     ) -> Result<Position, BoxError> {
         let mut at = self.checkpoint().await?;
         let mut failures = 0;
+        let mut pages = Pages::new(self.filter(), self.options.batch_events);
         loop {
             progress.at(start, at, target);
             if at >= target {
                 return Ok(at);
             }
-            let page = self.store.read_log(at, &self.filter(), self.options.batch_events).await?;
-            let to = page.scanned_to;
-            match self.work(at, page).await {
+            let page = pages.after(at, &*self.store).await?;
+            let (to, events) = (page.scanned_to, page.events.len());
+            match pages.working((to, events), &self.store, self.work(at, page)).await {
                 Ok(()) => (at, failures) = (to, 0),
                 Err(error) => {
                     failures += 1;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 
+use super::pages::Pages;
 use super::reporter::{ProgressReporter, Reporter};
 use super::tenant::{Tenant, Whose};
 use super::{SubscribeOptions, SubscriberState};
@@ -83,6 +84,12 @@ pub(crate) enum Halt {
     /// An earlier version has made what is there.
     #[error("version {stored} has made the read model, and this program has version {known}")]
     Outdated { stored: u32, known: u32 },
+    /// The read model was made from what the log has not.
+    #[error(
+        "the read model is at position {checkpoint}, and the log ends at {head}: it was made from another log, or from \
+         what this one has lost; rebuild it"
+    )]
+    Beyond { checkpoint: Position, head: Position },
     /// A later version has made what is there.
     #[error("version {stored} has made the read model; this program has only version {known}")]
     Superseded { stored: u32, known: u32 },
@@ -99,6 +106,7 @@ pub(crate) struct Runner<W> {
     pub(crate) stop: watch::Receiver<bool>,
     /// When the head was last asked for.
     pub(crate) looked: Option<Instant>,
+    pub(crate) pages: Pages,
 }
 
 impl<W: Worker> Runner<W> {
@@ -110,7 +118,11 @@ impl<W: Worker> Runner<W> {
         while !*self.stop.borrow() {
             let error = match AssertUnwindSafe(self.advance(at)).catch_unwind().await {
                 Ok(Ok(position)) => {
-                    (failures, at) = (0, position);
+                    // Who only knows again where it is has not got over what it failed at.
+                    if at.is_some() {
+                        failures = 0;
+                    }
+                    at = position;
                     continue;
                 }
                 Ok(Err(error)) => error,
@@ -134,8 +146,10 @@ impl<W: Worker> Runner<W> {
         if let Whose::Theirs { until } = self.tenant.hold().await? {
             return self.follow(at, until).await;
         }
-        self.reporter.at(at, SubscriberState::Running);
-        let mut page = self.store.read_log(at, &self.worker.filter(), self.options.batch_events).await?;
+        if !self.reporter.at(at, SubscriberState::Running) {
+            return Ok(None);
+        }
+        let mut page = self.pages.after(at, &*self.store).await?;
         if page.scanned_to == at {
             return self.rest(at).await;
         }
@@ -144,11 +158,12 @@ impl<W: Worker> Runner<W> {
         }
         self.look(page.scanned_to).await?;
         let (to, events) = (page.scanned_to, page.events.len());
-        self.reporter.begins(page.events.first().map(|event| event.recorded_at));
+        self.reporter.waits(page.events.first().map(|event| event.recorded_at));
         let span =
             tracing::debug_span!("batch", subscriber = self.reporter.name(), from = %at, %to, events);
         let began = Instant::now();
-        match self.worker.work(at, page).instrument(span).await {
+        let work = self.worker.work(at, page).instrument(span);
+        match self.pages.working((to, events), &self.store, work).await {
             Ok(()) => {
                 self.reporter.worked(events, began.elapsed());
                 self.reporter.at(to, SubscriberState::Running);
@@ -163,6 +178,7 @@ impl<W: Worker> Runner<W> {
 
     /// Reads the checkpoint. A read model of an earlier version is made anew first.
     async fn find(&mut self) -> Result<Option<Position>, BoxError> {
+        self.reporter.looks();
         match self.worker.checkpoint().await {
             Ok(at) => {
                 let state = self.reporter.watch().borrow().state.clone();
@@ -206,7 +222,7 @@ impl<W: Worker> Runner<W> {
 
     /// Waits for more, with nothing left to do.
     async fn rest(&mut self, at: Position) -> Result<Option<Position>, BoxError> {
-        let moving = self.reporter.watch().borrow().rate > 0;
+        let moving = self.reporter.is_moving();
         let renewal = async {
             match self.tenant.rest() {
                 Some(rest) => sleep(rest).await,

@@ -5,6 +5,19 @@ use std::time::Duration;
 use crate::{Position, Timestamp};
 
 /// How a subscriber is doing.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let app = App::builder(MemoryStore::new()).projection(Balances, InMemory::default()).start().await?;
+/// let deposited = app.dispatch(deposit("me", 5)).await?;
+/// let mut status = app.watch_status("balances").ok_or("it runs")?;
+/// let status = status.wait_for(|status| status.position >= deposited.position).await?;
+/// assert_eq!((status.lag(), &status.state), (0, &SubscriberState::Running));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriberStatus {
@@ -20,7 +33,8 @@ pub struct SubscriberStatus {
     /// The last position of the log, as far as the subscriber knows; not below its own. While it is behind, it
     /// looks once a second.
     pub head: Position,
-    /// When the oldest event was recorded that it has read and not worked on yet.
+    /// When the oldest event was recorded that it has read and not worked on yet. Of one that an event handler has put
+    /// aside before its start it is when that was last tried.
     pub oldest_waiting: Option<Timestamp>,
     /// How many positions of the log it has come further each second, over the last few seconds.
     pub rate: u64,
@@ -45,6 +59,25 @@ pub enum SubscriberKind {
 }
 
 /// Whether a subscriber runs.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// /// Whether somebody should be woken up.
+/// fn is_bad(state: &SubscriberState) -> bool {
+///     match state {
+///         SubscriberState::Retrying { attempts, .. } => *attempts > 10,
+///         SubscriberState::Stopped { error } => error.is_some(),
+///         _ => false,
+///     }
+/// }
+///
+/// let app = App::builder(MemoryStore::new()).projection(Balances, InMemory::default()).start().await?;
+/// assert!(!app.status().iter().any(|status| is_bad(&status.state)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscriberState {
@@ -123,7 +156,9 @@ impl RebuildProgress {
         match (left, self.rate) {
             (0, _) => Some(Duration::ZERO),
             (_, 0) => None,
-            (left, rate) => Some(Duration::from_secs_f64(left as f64 / rate as f64)),
+            (left, rate) => {
+                Some(Duration::try_from_secs_f64(left as f64 / rate as f64).unwrap_or(Duration::MAX))
+            }
         }
     }
 }
@@ -145,5 +180,11 @@ mod tests {
         assert_eq!(progress(100, 125, 200, 0).percent(), 25.0);
         assert_eq!(progress(100, 125, 200, 0).time_left(), None);
         assert_eq!(progress(100, 125, 200, 50).time_left(), Some(Duration::from_millis(1_500)));
+        assert_eq!(progress(0, 0, u64::MAX, 1).time_left(), Some(Duration::MAX));
+        // A log that was cut short, as a restored backup is.
+        assert_eq!(
+            (progress(9, 9, 5, 1).percent(), progress(9, 9, 5, 1).time_left()),
+            (100.0, Some(Duration::ZERO))
+        );
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Tenant {
 enum Known {
     Nothing,
     Held { since: Timestamp },
-    HeldBy { until: Timestamp, asked: Instant },
+    HeldBy { holder: Uuid, until: Timestamp, asked: Instant, since: Instant },
 }
 
 /// Whether it is a runner's turn.
@@ -59,21 +59,45 @@ impl Tenant {
         match self.known {
             // A clock that goes back makes the lease look young, which is no harm for long.
             Known::Held { since } if now.since(since) < self.lasts / 3 => return Ok(Whose::Ours),
-            Known::HeldBy { until, asked } if asked.elapsed() < Self::ASK => {
+            Known::HeldBy { until, asked, .. } if asked.elapsed() < Self::ASK => {
                 return Ok(Whose::Theirs { until });
             }
             _ => {}
         }
-        match self.store.acquire_lease(lease, self.holder, now, now.plus(self.lasts)).await? {
+        let mut found = self.store.acquire_lease(lease, self.holder, now, now.plus(self.lasts)).await?;
+        if let Lease::HeldBy { holder, until } = found
+            && self.is_dead(holder, until)
+        {
+            found = self.store.acquire_lease(lease, self.holder, until, now.plus(self.lasts)).await?;
+        }
+        match found {
             Lease::Held => {
                 self.known = Known::Held { since: now };
                 Ok(Whose::Ours)
             }
-            Lease::HeldBy { until, .. } => {
-                self.known = Known::HeldBy { until, asked: Instant::now() };
+            Lease::HeldBy { holder, until } => {
+                let asked = Instant::now();
+                let since = self.seen(holder, until).unwrap_or(asked);
+                self.known = Known::HeldBy { holder, until, asked, since };
                 Ok(Whose::Theirs { until })
             }
         }
+    }
+
+    /// Since when somebody is known to have the lease until then.
+    fn seen(&self, holder: Uuid, until: Timestamp) -> Option<Instant> {
+        match self.known {
+            Known::HeldBy { holder: known, until: when, since, .. } if (known, when) == (holder, until) => {
+                Some(since)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether somebody has not renewed the lease for as long as it lasts. It may be that his clock was wrong by far, and
+    /// the end of his lease is.
+    fn is_dead(&self, holder: Uuid, until: Timestamp) -> bool {
+        self.seen(holder, until).is_some_and(|since| since.elapsed() >= self.lasts)
     }
 
     /// How long one may rest before the lease is to be renewed; `None` for work without one.

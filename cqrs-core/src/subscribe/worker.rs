@@ -1,15 +1,20 @@
 //! A projection on the subscribers' loop.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, Notify, OnceCell};
 
+use super::start::{began, start};
 use super::{
     Checkpoint, Halt, ProgressReporter, Projection, ReadModel, Rebuildable, StartFrom, SubscribeOptions,
     Worker,
 };
 use crate::{BoxError, EventFilter, LogPage, Position, RecordedEvent, StepError, Store, StoreError};
+
+/// No position.
+const NOWHERE: u64 = u64::MAX;
 
 pub(crate) struct ProjectionWorker<P, R> {
     pub(super) projection: Arc<P>,
@@ -18,6 +23,8 @@ pub(crate) struct ProjectionWorker<P, R> {
     pub(super) options: SubscribeOptions,
     /// Where a read model begins that is empty. What is now is found out once.
     begin: OnceCell<Position>,
+    /// Where the checkpoint was when it was found beyond the log; else nowhere.
+    beyond: AtomicU64,
     /// Held while the content changes: by a batch, or by a shadow that takes its place.
     pub(super) live: Mutex<()>,
     /// Held by the one rebuild that there can be.
@@ -39,6 +46,7 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> ProjectionWorker<P, R> {
             store,
             options,
             begin: OnceCell::new(),
+            beyond: AtomicU64::new(NOWHERE),
             live: Mutex::new(()),
             rebuild: Mutex::new(()),
             disturbed: Notify::new(),
@@ -75,13 +83,33 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> ProjectionWorker<P, R> {
     /// Where a read model begins.
     pub(super) async fn begin(&self) -> Result<Position, StoreError> {
         let begin = self.begin.get_or_try_init(|| async {
-            match self.options.start {
-                StartFrom::Origin => Ok(Position::ZERO),
-                StartFrom::Position(position) => Ok(position),
-                StartFrom::Now => self.store.head().await,
-            }
+            let Some(place) = self.read_model.place() else {
+                return start(&*self.store, self.options.start).await;
+            };
+            let name = format!("the projection {} in {place}", P::NAME);
+            began(&*self.store, &name, self.options.start).await
         });
         begin.await.copied()
+    }
+
+    /// As another one that begins where this one does.
+    pub(super) async fn beside(&self, read_model: R) -> Result<Self, StoreError> {
+        let begin = self.begin().await?;
+        let beside =
+            Self::new(Arc::clone(&self.projection), read_model, Arc::clone(&self.store), self.options);
+        Ok(Self { begin: OnceCell::new_with(Some(begin)), ..beside })
+    }
+
+    /// Whether the log has what the read model is said to be made of. Where it has not, what is appended next is never
+    /// projected; so that is found out once and for all.
+    async fn check_log(&self, at: Position) -> Result<(), BoxError> {
+        let (known, head) = (self.beyond.load(Ordering::Relaxed), self.store.head().await?);
+        let begins = matches!(self.options.start, StartFrom::Position(begin) if at <= begin);
+        if at.as_u64() == known || (at > head && !begins) {
+            self.beyond.store(at.as_u64(), Ordering::Relaxed);
+            return Err(Halt::Beyond { checkpoint: at, head }.into());
+        }
+        Ok(())
     }
 
     fn checkpoint_at(position: Position) -> Checkpoint {
@@ -113,7 +141,10 @@ impl<P: Projection, R: ReadModel<Target = P::Target>> Worker for ProjectionWorke
                 Err(Halt::Outdated { stored: at.version, known: P::VERSION }.into())
             }
             Some(at) if at.version > P::VERSION => Err(superseded::<P>(Some(at)).into()),
-            Some(at) => Ok(at.position),
+            Some(at) => {
+                self.check_log(at.position).await?;
+                Ok(at.position)
+            }
             None => Err("the read model has lost its checkpoint right after it was written".into()),
         }
     }

@@ -8,12 +8,16 @@
 )]
 
 mod carry;
+mod hand;
+mod told;
 
 use std::cell::Cell;
 
 pub use carry::{Carry, carry};
 use cqrs_core::*;
+pub use hand::Hand;
 use serde::{Deserialize, Serialize};
+pub use told::{Text, log_here, measured, metrics_here};
 
 thread_local! {
     /// After how many events pots leave a snapshot, on this thread; zero for never.

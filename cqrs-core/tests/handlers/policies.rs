@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cqrs_core::*;
 use cqrs_memory::MemoryStore;
+use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
 use tokio::time::Instant;
 
 use crate::common::add;
@@ -107,6 +108,41 @@ async fn a_stop_says_why_and_the_next_start_begins_at_the_event() {
     let app = App::builder(store).event_handler(probe.clone()).start().await.unwrap();
     app.settle().await.unwrap();
     assert_eq!((probe.of("a"), probe.of("b")), (vec![2], vec![1, 3, 4]));
+}
+
+/// The runner fell over a moment that no clock can tell, began anew, and fell again: each delivery was repeated for ever.
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_any_length_is_one() {
+    let store = store_of(&["a"]).await;
+    let pots = Pots::of(&["a"]);
+    let probe = Probe::failing(&pots).saying(|_| Policy::RetryAfter(Duration::MAX));
+    let mut options = HandlerOptions::default();
+    (options.commit_every, options.first_retry) = (Duration::MAX, Duration::MAX);
+    let app = App::builder(store).event_handler_with(probe.clone(), options).start().await.unwrap();
+    for _ in 0..3 {
+        let done = app.dispatch(add("b", 1)).await.unwrap();
+        probe.until_ended(done.position.as_u64() as usize - 1).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let begun = probe.begun().into_iter().filter(|(pot, _)| pot == "a").count();
+    assert_eq!((begun, probe.of("b")), (1, vec![2, 3, 4]));
+}
+
+/// A commit that failed once told that it is tried again, and in the end nothing of why the handler had stopped.
+#[tokio::test(start_paused = true)]
+async fn what_fails_after_a_stop_does_not_hide_why() {
+    let store = store_of(&["b", "a", "b"]).await;
+    let faulty = FaultyStore::new(store, Faults::default());
+    let failing = faulty.clone();
+    let probe = Probe::failing(&Pots::of(&["a"])).saying(move |_| {
+        failing.inject(Operation::CommitHandler, [Fault::Fail, Fault::Fail]);
+        Policy::Stop
+    });
+    let app = App::builder(faulty).event_handler(probe).start().await.unwrap();
+    assert_eq!(app.settle().await.unwrap(), Consistency::Stopped);
+    app.shutdown().await;
+    let stopped = SubscriberState::Stopped { error: Some("a is down".into()) };
+    assert_eq!(app.status()[0].state, stopped);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use crate::common::PotEvent;
 pub(crate) type Seen = (String, u64);
 
 type Act = dyn Fn(Seen) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync;
+type Key = dyn Fn(&RecordedEvent<PotEvent>) -> String + Send + Sync;
 type Say = dyn Fn(&HandlerFailure) -> Policy + Send + Sync;
 
 /// What was delivered, in order; one that is cloned is the same.
@@ -23,6 +24,7 @@ pub(crate) struct Probe {
     act: Arc<Act>,
     say: Arc<Say>,
     dead: Arc<dyn Fn() -> bool + Send + Sync>,
+    key: Arc<Key>,
 }
 
 pub(crate) const NAME: &str = "probe";
@@ -38,6 +40,7 @@ impl Probe {
             act: Arc::new(move |seen| Box::pin(act(seen))),
             say: Arc::new(HandlerFailure::retry_or_park),
             dead: Arc::new(|| false),
+            key: Arc::new(|event| event.stream.to_string()),
         }
     }
 
@@ -50,7 +53,7 @@ impl Probe {
     pub(crate) fn failing(pots: &Pots) -> Self {
         let pots = pots.clone();
         Self::new(move |(pot, _)| {
-            let fails = pots.0.lock().unwrap().contains(&pot);
+            let fails = pots.has(&pot);
             async move { if fails { Err(format!("{pot} is down").into()) } else { Ok(()) } }
         })
     }
@@ -61,6 +64,14 @@ impl Probe {
     ) -> Self {
         self.say = Arc::new(say);
         self
+    }
+
+    /// The same one in a program that has another key.
+    pub(crate) fn keyed(
+        &self,
+        key: impl Fn(&RecordedEvent<PotEvent>) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self { key: Arc::new(key), ..self.clone() }
     }
 
     /// The same one in a process that may die: nothing is handled there after its death.
@@ -97,6 +108,10 @@ impl EventHandler for Probe {
     const NAME: &'static str = NAME;
     type Event = PotEvent;
 
+    fn key(&self, event: &RecordedEvent<PotEvent>) -> String {
+        (self.key)(event)
+    }
+
     async fn handle(&self, event: &RecordedEvent<PotEvent>) -> Result<(), BoxError> {
         let seen = (event.stream.key().to_owned(), event.position.as_u64());
         self.begun.send_modify(|all| all.push(seen.clone()));
@@ -121,6 +136,10 @@ pub(crate) struct Pots(Arc<Mutex<Vec<String>>>);
 impl Pots {
     pub(crate) fn of(pots: &[&str]) -> Self {
         Self(Arc::new(Mutex::new(pots.iter().map(|pot| (*pot).to_owned()).collect())))
+    }
+
+    pub(crate) fn has(&self, pot: &str) -> bool {
+        self.0.lock().unwrap().iter().any(|other| other == pot)
     }
 
     pub(crate) fn heal(&self) {

@@ -1,8 +1,12 @@
 //! Where a handler begins, and goes on.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use cqrs_core::*;
 use cqrs_memory::MemoryStore;
 use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
+use tokio::sync::Semaphore;
 
 use crate::common::add;
 use crate::probe::{NAME, Pots, Probe, held, once};
@@ -69,7 +73,7 @@ async fn a_store_that_cannot_say_where_to_begin_keeps_the_application_from_start
     let faulty = FaultyStore::new(MemoryStore::new(), Faults::default());
     faulty.inject(Operation::CommitHandler, [Fault::Fail]);
     let refused = App::builder(faulty).event_handler(Probe::quick()).start().await.unwrap_err();
-    assert_eq!(refused.to_string(), "event handler \"probe\" could not begin");
+    assert_eq!(refused.to_string(), "subscriber \"probe\" could not begin");
 }
 
 #[tokio::test]
@@ -124,6 +128,48 @@ async fn two_applications_with_one_handler_skip_nothing() {
         let parked = held(&store).await.iter().any(|(_, parked, ..)| *parked == position);
         assert!(seen != parked, "position {position}: handled {seen}, parked {parked}");
     }
+}
+
+/// What waited in memory was taken for handled when its new key was that of a parked event.
+#[tokio::test(start_paused = true)]
+async fn a_key_of_a_later_release_that_has_parked_events_skips_none_that_waited_in_memory() {
+    let store = MemoryStore::new();
+    let pots = Pots::of(&["b"]);
+    let gate = Arc::new(Semaphore::new(0));
+    let (failing, waiting) = (pots.clone(), Arc::clone(&gate));
+    let probe = Probe::new(move |(pot, _)| {
+        let (fails, gate) = (failing.has(&pot), Arc::clone(&waiting));
+        async move {
+            if pot == "a" {
+                gate.acquire().await?.forget();
+            }
+            if fails { Err("down".into()) } else { Ok(()) }
+        }
+    });
+    let mut options = once();
+    options.partitions = 1;
+    let start = |probe: Probe| App::builder(store.clone()).event_handler_with(probe, options).start();
+    let app = start(probe.clone()).await.unwrap();
+    for pot in ["a", "b", "a", "a"] {
+        app.dispatch(add(pot, 1)).await.unwrap();
+    }
+    while held(&store).await.is_empty() || probe.begun().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // The first event of `a` is finished in order, the others wait.
+    let mut shutdown = Box::pin(app.shutdown());
+    assert!(futures::poll!(&mut shutdown).is_pending());
+    gate.add_permits(1);
+    shutdown.await;
+    assert_eq!((probe.of("a"), held(&store).await.len()), (vec![1], 1));
+    gate.add_permits(9);
+    pots.heal();
+    let app = start(probe.keyed(|_| "pot-b".into())).await.unwrap();
+    app.settle().await.unwrap();
+    app.retry_parked(NAME, &ParkedSet::All).await.unwrap();
+    let all = tokio::time::timeout(Duration::from_secs(60), probe.until_ended(4));
+    assert!(all.await.is_ok(), "only {:?} was handled", probe.ended());
+    assert_eq!((probe.of("a"), probe.of("b")), (vec![1, 3, 4], vec![2]));
 }
 
 /// Peers drop what they cannot read.

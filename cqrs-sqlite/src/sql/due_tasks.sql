@@ -1,4 +1,5 @@
--- What is to be done at ?1, at most ?2 tasks, in the order in which they were asked for.
+-- What is to be done at ?1, at most ?2 tasks, in the order in which they were asked for; of the shards that leave ?3 when
+-- they are divided by ?4.
 -- A command waits for the earlier ones of its instance that are due but parked or between two attempts. They alone are
 -- in the index outbox_in_the_way, so that a long queue is not looked through for each of its tasks.
 --
@@ -14,6 +15,7 @@ SELECT * FROM (
     WHERE (SELECT are_due FROM few)
       AND task.state = 0
       AND task.retry_at <= ?1
+      AND task.shard % ?4 = ?3
       AND (task.kind = 1
            OR NOT EXISTS (
                SELECT 1 FROM outbox AS earlier INDEXED BY outbox_in_the_way
@@ -34,6 +36,7 @@ SELECT * FROM (
     WHERE NOT (SELECT are_due FROM few)
       AND task.state = 0
       AND task.retry_at <= ?1
+      AND task.shard % ?4 = ?3
       AND (task.kind = 1
            OR NOT EXISTS (
                SELECT 1 FROM outbox AS earlier INDEXED BY outbox_in_the_way

@@ -1,15 +1,14 @@
 -- A step of an event handler. Stopped by the fence when its revision does not follow the one that is there.
--- Parameters, in order and without numbers: handler, new revision, read_to, watermarks, new revision, handler, new
--- revision; handler, what is parked as a JSON array; handler, what is released as a JSON array of [position, part].
+-- Parameters, in order and without numbers: handler, new revision; handler, new revision, read_to, watermarks; handler,
+-- what is parked as a JSON array; handler, what is released as a JSON array of [position, part].
+-- The fence asks the table and comes first: nothing that a trigger of somebody else does can be taken for the answer.
 BEGIN IMMEDIATE;
 
-INSERT INTO handlers (name, revision, read_to, watermarks)
-SELECT ?, ?, ?, ? WHERE ? = 1 OR EXISTS (SELECT 1 FROM handlers WHERE name = ?)
-ON CONFLICT (name) DO UPDATE
-SET revision = excluded.revision, read_to = excluded.read_to, watermarks = excluded.watermarks
-WHERE handlers.revision + 1 = ?;
+INSERT INTO fence SELECT coalesce((SELECT revision FROM handlers WHERE name = ?), 0) + 1 = ?;
 
-INSERT INTO fence SELECT changes();
+INSERT INTO handlers (name, revision, read_to, watermarks) VALUES (?, ?, ?, ?)
+ON CONFLICT (name) DO UPDATE
+SET revision = excluded.revision, read_to = excluded.read_to, watermarks = excluded.watermarks;
 
 -- What counts no attempts is new, or is left as it is; and what is to be dropped stays so.
 INSERT INTO parked_events (handler, position, part, event, key, attempts, last_error, at, state)

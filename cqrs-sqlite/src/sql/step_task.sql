@@ -1,12 +1,12 @@
 -- A step that a task of the outbox set off. Stopped by the fence when the task is not pending.
--- Parameters, in order and without numbers: now, what went wrong or NULL, the task's id; instances, tasks as
--- JSON arrays.
+-- Parameters, in order and without numbers: the task's id; now, what went wrong or NULL, the task's id; instances as a JSON
+-- array; now, deadlines that are cancelled and tasks as JSON arrays, with the process between them.
+-- The fence asks the table and comes first: nothing that a trigger of somebody else does can be taken for the answer.
 BEGIN IMMEDIATE;
 
-UPDATE outbox SET state = 1, done_at = ?, last_error = coalesce(?, last_error)
-WHERE id = ? AND state = 0;
+INSERT INTO fence SELECT count(*) FROM outbox WHERE id = ? AND state = 0;
 
-INSERT INTO fence SELECT changes();
+UPDATE outbox SET state = 1, done_at = ?, last_error = coalesce(?, last_error) WHERE id = ?;
 
 INSERT INTO process_instances
     (process, instance, state, schema_version, finished, first, last, stuck_at, stuck_chain, stuck_error)
@@ -18,11 +18,18 @@ ON CONFLICT (process, instance) DO UPDATE SET
     first = excluded.first, last = excluded.last, stuck_at = excluded.stuck_at,
     stuck_chain = excluded.stuck_chain, stuck_error = excluded.stuck_error;
 
+UPDATE outbox SET state = 3, done_at = ?
+WHERE seq IN (
+    SELECT task.seq FROM jsonb_each(?) AS cancelled
+    CROSS JOIN outbox AS task INDEXED BY outbox_by_instance
+    WHERE task.process = ? AND task.instance = cancelled.value ->> 0 AND task.kind = 1
+      AND task.name = cancelled.value ->> 1 AND task.state IN (0, 2));
+
 INSERT INTO outbox
     (id, process, instance, kind, name, data, metadata, correlation, due_at, retry_at, attempts, last_error,
-     state)
+     shard, state)
 SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-       unhex(value ->> 7), value ->> 8, value ->> 9, value ->> 10, value ->> 11, 0
+       unhex(value ->> 7), value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, 0
 FROM jsonb_each(?) WHERE true
 ORDER BY key
 ON CONFLICT (id) DO NOTHING;

@@ -11,6 +11,20 @@ use tokio::sync::watch;
 pub(crate) const BEGINNING: Timestamp = Timestamp::from_micros(946_684_800_000_000);
 
 /// A clock that stands until it is moved. It begins on 2000-01-01. A clone is the same clock.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use cqrs_core::Clock;
+/// use cqrs_testing::ManualClock;
+///
+/// let clock = ManualClock::new();
+/// let midnight = clock.now();
+/// clock.advance(Duration::from_secs(90));
+/// assert_eq!(clock.now().to_string(), "2000-01-01T00:01:30.000000Z");
+/// clock.set(midnight);
+/// assert_eq!(clock.now(), midnight);
+/// ```
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<watch::Sender<Timestamp>>);
 

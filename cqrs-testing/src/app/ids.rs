@@ -9,6 +9,16 @@ use uuid::Uuid;
 use crate::dice::mixed;
 
 /// Ids that follow from a seed, each another one. A clone goes on in the same sequence.
+///
+/// ```
+/// use cqrs_core::IdSource;
+/// use cqrs_testing::SeededIds;
+///
+/// let (ids, same) = (SeededIds::new(7), SeededIds::new(7));
+/// let first = ids.next_id();
+/// assert_eq!(same.next_id(), first);
+/// assert_ne!(ids.next_id(), first);
+/// ```
 #[derive(Clone, Debug)]
 pub struct SeededIds {
     seed: u64,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use cqrs_core::{
     BoxCommand, CommandId, CorrelationId, InstanceChange, InstanceId, InstanceRecord, Metadata,
-    OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, Position, ProcessStep, ProcessStore, StepCause,
-    StepError, StoreError, Stuck, Timestamp,
+    OutboxEntry, OutboxOutcome, OutboxState, OutboxTask, Position, ProcessStep, ProcessStore, Share,
+    StepCause, StepError, StoreError, Stuck, Timestamp,
 };
 use uuid::Uuid;
 
@@ -82,7 +82,14 @@ pub(crate) fn in_chain(chain: CorrelationId, mut entry: OutboxEntry) -> OutboxEn
 /// A step of [`PROCESS`] that moves the checkpoint and asks for tasks.
 pub(crate) fn step(from: u64, to: u64, tasks: Vec<OutboxEntry>) -> ProcessStep {
     let cause = StepCause::Events { from: Position::new(from), to: Position::new(to) };
-    ProcessStep { process: PROCESS.into(), cause, instances: Vec::new(), tasks, at: NOW }
+    ProcessStep {
+        process: PROCESS.into(),
+        cause,
+        instances: Vec::new(),
+        cancels: Vec::new(),
+        tasks,
+        at: NOW,
+    }
 }
 
 /// A step of [`PROCESS`] that a task sets off.
@@ -139,7 +146,7 @@ pub(crate) fn ids(tasks: &[OutboxEntry]) -> Vec<CommandId> {
 
 /// The ids of all tasks that are due at a time.
 pub(crate) async fn due(store: &impl ProcessStore, now: Timestamp) -> Result<Vec<CommandId>, StoreError> {
-    Ok(ids(&store.due_tasks(now, 1_000).await?))
+    Ok(ids(&store.due_tasks(now, Share::ALL, 1_000).await?))
 }
 
 /// Ends a rule with a violation unless a step was fenced.

@@ -77,6 +77,32 @@ pub async fn a_lease_that_is_given_back_is_free<F: StoreFactory>(factory: &F) ->
     Ok(())
 }
 
+/// Who asks for the holders of leases is told who has each, in the order of his question; nobody has what was never taken,
+/// given back, or has come to its end by his time. Nothing changes by that.
+pub async fn holders_are_told_in_order<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    let leases = ["b", "never", "a", "ended", "B", "given back", "a"].map(str::to_owned);
+    want_eq!(store.lease_holders(&leases, at(0)).await?, vec![None; 7], "the holders before anybody asks");
+    for (lease, holder, until) in
+        [("a", A, 20), ("b", B, 20), ("ended", A, 10), ("given back", B, 20), ("other", A, 20)]
+    {
+        ask(&store, lease, holder, (0, until)).await?;
+    }
+    store.release_lease("given back", B).await?;
+    let held = [Some(B), None, Some(A), None, None, None, Some(A)];
+    let mut before = held;
+    before[3] = Some(A);
+    let other = factory.again(&store).await;
+    for store in [&store, &other] {
+        want_eq!(store.lease_holders(&leases, at(9)).await?, before, "the holders before the end of one");
+        want_eq!(store.lease_holders(&leases, at(10)).await?, held, "the holders at the end of one");
+        want_eq!(store.lease_holders(&[], at(10)).await?, Vec::<Option<Uuid>>::new(), "no leases");
+    }
+    want_eq!(ask(&store, "never", A, (10, 20)).await?, Lease::Held, "the answer for what was looked at");
+    want_eq!(ask(&store, "a", B, (10, 20)).await?, held_by(A, 20), "the answer for what was looked at");
+    Ok(())
+}
+
 /// Leases of several names know nothing of each other, whatever their case.
 pub async fn leases_do_not_mix<F: StoreFactory>(factory: &F) -> Verdict {
     let store = factory.make().await;

@@ -2,7 +2,7 @@
 
 use cqrs_core::{
     CommandId, InstanceChange, InstanceId, InstanceQuery, InstanceRecord, InstanceState, OutboxEntry,
-    OutboxOutcome, OutboxState, ProcessStep, ProcessStore, TaskDecision, TaskQuery,
+    OutboxOutcome, OutboxState, ProcessStep, ProcessStore, Share, TaskDecision, TaskQuery,
 };
 
 use super::build_step::{
@@ -209,7 +209,11 @@ pub async fn a_parked_task_that_is_retried_is_due_again<F: StoreFactory>(factory
         ..task.clone()
     });
     let wanted: Vec<_> = retried.chain([tasks[2].clone()]).collect();
-    want_eq!(store.due_tasks(at(7), 10).await?, wanted, "the tasks from the moment of the retry on");
+    want_eq!(
+        store.due_tasks(at(7), Share::ALL, 10).await?,
+        wanted,
+        "the tasks from the moment of the retry on"
+    );
     let counted = store.chain(chain).await?;
     want_eq!((counted.pending, counted.parked), (2, 0), "the chain of tasks that are retried");
     Ok(())
@@ -232,7 +236,7 @@ pub async fn only_what_has_failed_is_retried<F: StoreFactory>(factory: &F) -> Ve
         "whether a task that was never tried can be retried"
     );
     let failed = OutboxEntry { retry_at: at(5), last_error: Some("down".into()), ..tasks[0].clone() };
-    want_eq!(store.due_tasks(at(5), 9).await?, vec![failed], "the tasks after a retry");
+    want_eq!(store.due_tasks(at(5), Share::ALL, 9).await?, vec![failed], "the tasks after a retry");
     want_eq!(store.next_due(at(5)).await?, Some(at(100)), "the next due time after a retry");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What becomes of tasks, and when they are forgotten.
 
-use cqrs_core::{OutboxEntry, OutboxOutcome, ProcessStore};
+use cqrs_core::{OutboxEntry, OutboxOutcome, ProcessStore, Share};
 
 use super::build_step::{
     NOW, at, command, correlation, deadline, done, due, due_at, ids, in_chain, parked, retry, step, task_id,
@@ -18,10 +18,18 @@ pub async fn a_retry_counts_an_attempt<F: StoreFactory>(factory: &F) -> Verdict 
         store
             .settle_tasks(vec![(task.id, OutboxOutcome::Retry { at: then, error: error.into() })], NOW)
             .await?;
-        want_eq!(store.due_tasks(before, 10).await?, vec![], "the tasks before the next attempt");
+        want_eq!(
+            store.due_tasks(before, Share::ALL, 10).await?,
+            vec![],
+            "the tasks before the next attempt"
+        );
         let wanted =
             OutboxEntry { retry_at: then, attempts, last_error: Some(error.into()), ..task.clone() };
-        want_eq!(store.due_tasks(then, 10).await?, vec![wanted], "a task after {attempts} attempts");
+        want_eq!(
+            store.due_tasks(then, Share::ALL, 10).await?,
+            vec![wanted],
+            "a task after {attempts} attempts"
+        );
     }
     Ok(())
 }
@@ -86,7 +94,11 @@ pub async fn outcomes_are_recorded_in_order<F: StoreFactory>(factory: &F) -> Ver
     store.settle_tasks(outcomes, NOW).await?;
     let last_error = Some("second".into());
     let wanted = OutboxEntry { retry_at: at(20), attempts: 2, last_error, ..tried };
-    want_eq!(store.due_tasks(at(50), 10).await?, vec![wanted], "the tasks after four outcomes of two");
+    want_eq!(
+        store.due_tasks(at(50), Share::ALL, 10).await?,
+        vec![wanted],
+        "the tasks after four outcomes of two"
+    );
     Ok(())
 }
 
@@ -138,9 +150,10 @@ pub async fn a_pruning_leaves_what_is_not_done<F: StoreFactory>(factory: &F) -> 
     store.commit_step(step(0, 1, tasks.to_vec())).await?;
     let outcomes = vec![(tasks[1].id, parked()), (tasks[2].id, retry(at(1))), (tasks[4].id, parked())];
     store.settle_tasks(outcomes, NOW).await?;
-    let (due_before, chain_before) = (store.due_tasks(at(10), 10).await?, store.chain(chain).await?);
+    let (due_before, chain_before) =
+        (store.due_tasks(at(10), Share::ALL, 10).await?, store.chain(chain).await?);
     want_eq!(store.prune_tasks(at(1_000_000)).await?, 0, "tasks forgotten when none is done");
-    want_eq!(store.due_tasks(at(10), 10).await?, due_before, "the due tasks after a pruning");
+    want_eq!(store.due_tasks(at(10), Share::ALL, 10).await?, due_before, "the due tasks after a pruning");
     want_eq!(store.chain(chain).await?, chain_before, "the chain after a pruning");
     Ok(())
 }

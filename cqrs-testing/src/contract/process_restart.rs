@@ -1,6 +1,6 @@
 //! What process managers find after a restart.
 
-use cqrs_core::{Position, ProcessStep, ProcessStore};
+use cqrs_core::{Position, ProcessStep, ProcessStore, Share};
 
 use super::build_step::{
     NOW, PROCESS, at, change, command, correlation, deadline, done, due_at, fenced, in_chain, instance,
@@ -33,11 +33,17 @@ pub async fn the_outbox_survives_a_restart<F: StoreFactory>(factory: &F) -> Verd
     store.commit_step(step(0, 1, tasks.to_vec())).await?;
     let outcomes = vec![(tasks[2].id, retry(at(10))), (tasks[3].id, parked()), (tasks[4].id, done(5))];
     store.settle_tasks(outcomes, NOW).await?;
-    let before =
-        (store.due_tasks(at(50), 10).await?, store.next_due(at(10)).await?, store.chain(chain).await?);
+    let before = (
+        store.due_tasks(at(50), Share::ALL, 10).await?,
+        store.next_due(at(10)).await?,
+        store.chain(chain).await?,
+    );
     let store = factory.reopen(store).await;
-    let after =
-        (store.due_tasks(at(50), 10).await?, store.next_due(at(10)).await?, store.chain(chain).await?);
+    let after = (
+        store.due_tasks(at(50), Share::ALL, 10).await?,
+        store.next_due(at(10)).await?,
+        store.chain(chain).await?,
+    );
     want_eq!(after, before, "due tasks, next due time and chain after a restart");
     want_eq!(store.prune_tasks(at(1)).await?, 1, "tasks forgotten after a restart");
     Ok(())

@@ -1,6 +1,6 @@
 //! A step of a process manager is one transaction.
 
-use cqrs_core::{InstanceChange, InstanceRecord, Position, ProcessStep, ProcessStore};
+use cqrs_core::{InstanceChange, InstanceRecord, Position, ProcessStep, ProcessStore, Share};
 
 use super::build_step::{
     NOW, PROCESS, at, change, command, correlation, deadline, done, due, fenced, ids, in_chain, instance,
@@ -97,7 +97,7 @@ pub async fn a_task_asked_for_again_is_left_as_it_is<F: StoreFactory>(factory: &
     let tasks = [command("a"), command("b"), command("c")].map(|task| in_chain(chain, task));
     store.commit_step(step(0, 1, tasks.to_vec())).await?;
     store.settle_tasks(vec![(tasks[1].id, done(8)), (tasks[2].id, parked())], NOW).await?;
-    let before = store.due_tasks(NOW, 10).await?;
+    let before = store.due_tasks(NOW, Share::ALL, 10).await?;
     let chain_before = store.chain(chain).await?;
     let again = tasks.map(|mut task| {
         task.instance = instance("other");
@@ -106,7 +106,7 @@ pub async fn a_task_asked_for_again_is_left_as_it_is<F: StoreFactory>(factory: &
     });
     let new = command("z");
     store.commit_step(step(1, 2, again.into_iter().chain([new.clone()]).collect())).await?;
-    let found = store.due_tasks(NOW, 10).await?;
+    let found = store.due_tasks(NOW, Share::ALL, 10).await?;
     want_eq!(found, [before, vec![new]].concat(), "the outbox after tasks were asked for again");
     want_eq!(store.chain(chain).await?, chain_before, "the chain after tasks were asked for again");
     Ok(())
@@ -119,7 +119,11 @@ pub async fn a_task_asked_for_twice_in_a_step_is_kept_once<F: StoreFactory>(fact
     let mut second = command("b");
     second.id = first.id;
     store.commit_step(step(0, 1, vec![first.clone(), second])).await?;
-    want_eq!(store.due_tasks(NOW, 10).await?, vec![first], "the outbox after a task was asked for twice");
+    want_eq!(
+        store.due_tasks(NOW, Share::ALL, 10).await?,
+        vec![first],
+        "the outbox after a task was asked for twice"
+    );
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cqrs_core::{BoxCommand, OutboxTask, ProcessStep, ProcessStore, Timestamp};
+use cqrs_core::{BoxCommand, OutboxTask, ProcessStep, ProcessStore, SHARDS, Share, Timestamp};
 
 use super::build::json;
 use super::build_step::{NOW, at, command, deadline, done, due, due_at, ids, parked, retry, step};
@@ -12,7 +12,7 @@ use super::{StoreFactory, Verdict};
 /// An outbox that nothing was asked of gives out nothing and waits for nothing.
 pub async fn an_empty_outbox_has_nothing_due<F: StoreFactory>(factory: &F) -> Verdict {
     let store = factory.make().await;
-    want_eq!(store.due_tasks(NOW, 10).await?, vec![], "the tasks of an empty outbox");
+    want_eq!(store.due_tasks(NOW, Share::ALL, 10).await?, vec![], "the tasks of an empty outbox");
     want_eq!(store.next_due(NOW).await?, None, "the next due time of an empty outbox");
     Ok(())
 }
@@ -35,7 +35,7 @@ pub async fn a_task_is_read_back_as_written<F: StoreFactory>(factory: &F) -> Ver
     (bare.attempts, bare.last_error) = (2, Some("it's \"down\"".into()));
     let written = vec![full, bare];
     store.commit_step(step(0, 1, written.clone())).await?;
-    want_eq!(store.due_tasks(NOW, 10).await?, written, "the tasks as read back");
+    want_eq!(store.due_tasks(NOW, Share::ALL, 10).await?, written, "the tasks as read back");
     Ok(())
 }
 
@@ -75,10 +75,32 @@ pub async fn due_tasks_keep_to_the_limit<F: StoreFactory>(factory: &F) -> Verdic
     store.commit_step(step(0, 1, tasks.to_vec())).await?;
     let wanted = ids(&tasks[1..]);
     for limit in [0, 1, 3, 4, 5] {
-        let found = ids(&store.due_tasks(NOW, limit).await?);
+        let found = ids(&store.due_tasks(NOW, Share::ALL, limit).await?);
         let most = limit.min(wanted.len());
         want_eq!(found, wanted[..most], "the due tasks with the limit {limit}");
     }
+    Ok(())
+}
+
+/// Of several shares, each gives out the tasks of its instances, in order, and together they give out all. The limit counts
+/// the tasks of the share alone, however many others are in front of them.
+pub async fn due_tasks_are_those_of_the_share<F: StoreFactory>(factory: &F) -> Verdict {
+    let store = factory.make().await;
+    let mut tasks: Vec<_> = (0..40).flat_map(|n| [command(&format!("a{n}")), deadline("é")]).collect();
+    tasks.iter_mut().step_by(3).for_each(|task| task.process = "another".into());
+    store.commit_step(step(0, 1, tasks.clone())).await?;
+    for of in [1, 2, 3, 7] {
+        for share in (0..of).filter_map(|number| Share::new(number, of)) {
+            let wanted = tasks.iter().filter(|task| share.has_task(task)).cloned().collect::<Vec<_>>();
+            want_eq!(store.due_tasks(NOW, share, 100).await?, wanted, "the due tasks of {share:?}");
+        }
+    }
+    // The first ones of all others stand before it.
+    let Some(last) = tasks.last() else { return Ok(()) };
+    let lonely = Share::new(last.shard(), SHARDS).unwrap_or(Share::ALL);
+    let wanted = tasks.iter().find(|task| lonely.has_task(task)).cloned();
+    let found = store.due_tasks(NOW, lonely, 1).await?;
+    want_eq!(found, Vec::from_iter(wanted), "a page of one task of one shard");
     Ok(())
 }
 
@@ -87,7 +109,7 @@ pub async fn a_thousand_tasks_and_more_are_due_at_once<F: StoreFactory>(factory:
     let store = factory.make().await;
     let tasks: Vec<_> = (0..1_200).map(|n| command(&format!("a{n}"))).collect();
     store.commit_step(step(0, 1, tasks.clone())).await?;
-    let found = ids(&store.due_tasks(NOW, 2_000).await?);
+    let found = ids(&store.due_tasks(NOW, Share::ALL, 2_000).await?);
     want_eq!(found.len(), tasks.len(), "how many of 1200 due tasks are given out");
     want_eq!(found, ids(&tasks), "the due tasks");
     Ok(())
@@ -99,7 +121,11 @@ pub async fn a_task_is_due_until_it_is_settled<F: StoreFactory>(factory: &F) -> 
     let task = command("a");
     store.commit_step(step(0, 1, vec![task.clone()])).await?;
     for _ in 0..3 {
-        want_eq!(store.due_tasks(NOW, 10).await?, vec![task.clone()], "a task that was given out before");
+        want_eq!(
+            store.due_tasks(NOW, Share::ALL, 10).await?,
+            vec![task.clone()],
+            "a task that was given out before"
+        );
     }
     Ok(())
 }

@@ -118,6 +118,8 @@ operations! {
     ReadModelShadow: reads "read_model.shadow" "make a shadow of a read model",
     /// [`ReadModel::replace`](cqrs_core::ReadModel::replace).
     ReadModelReplace: writes "read_model.replace" "replace a read model",
+    /// [`LeaseStore::lease_holders`](cqrs_core::LeaseStore::lease_holders).
+    LeaseHolders: reads "lease_holders" "read who holds leases",
     /// [`LeaseStore::acquire_lease`](cqrs_core::LeaseStore::acquire_lease).
     AcquireLease: writes "acquire_lease" "acquire a lease",
     /// [`LeaseStore::release_lease`](cqrs_core::LeaseStore::release_lease).
@@ -128,6 +130,17 @@ operations! {
 /// never, and change what must be changed.
 ///
 /// Of `fail`, `lose_answer`, `panic` and `crash` a call has one at most, so their sum should not exceed 1.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use cqrs_testing::{FaultRates, Faults};
+///
+/// let mut rates = FaultRates::default();
+/// rates.delay = 0.5;
+/// rates.longest_delay = Duration::from_millis(200);
+/// let slow = Faults::seeded(1).rates(rates);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct FaultRates {

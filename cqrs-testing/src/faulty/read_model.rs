@@ -8,6 +8,22 @@ use super::plan::Operation;
 
 /// A read model whose calls go wrong by the plan of a [`FaultyStore`](super::FaultyStore), and that dies with it:
 /// see [`FaultyStore::read_model`](super::FaultyStore::read_model).
+///
+/// ```
+/// use cqrs_core::ReadModel;
+/// use cqrs_memory::{InMemory, MemoryStore};
+/// use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = FaultyStore::new(MemoryStore::new(), Faults::default());
+/// let answers = store.read_model(InMemory::<Vec<u64>>::default());
+/// store.inject(Operation::ReadModelBegin, [Fault::Fail]);
+/// assert!(answers.begin("numbers", None).await.is_err());
+/// assert!(answers.begin("numbers", None).await.is_ok());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct FaultyReadModel<R> {
     pub(super) inner: R,

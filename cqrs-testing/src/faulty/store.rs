@@ -5,8 +5,8 @@ use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
     HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceQuery, InstanceRecord, Lease,
     LeaseStore, LogPage, OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet,
-    Position, ProcessStep, ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError,
-    StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
+    Position, ProcessStep, ProcessStore, RecordedEvent, Share, Snapshot, SnapshotStore, StepError,
+    StoreError, StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
 };
 
 use uuid::Uuid;
@@ -88,8 +88,13 @@ impl<S: ProcessStore> ProcessStore for FaultyStore<S> {
         self.injector.call(Operation::CommitStep, self.inner.commit_step(step)).await
     }
 
-    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.injector.call(Operation::DueTasks, self.inner.due_tasks(now, limit)).await
+    async fn due_tasks(
+        &self,
+        now: Timestamp,
+        share: Share,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.injector.call(Operation::DueTasks, self.inner.due_tasks(now, share, limit)).await
     }
 
     async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -160,6 +165,19 @@ impl<S: LeaseStore> LeaseStore for FaultyStore<S> {
             }
         };
         self.injector.call(Operation::AcquireLease, acquire).await
+    }
+
+    /// As with [`FaultyStore::acquire_lease`], the dead have none.
+    async fn lease_holders(
+        &self,
+        leases: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Uuid>>, StoreError> {
+        let holders = async {
+            let found = self.inner.lease_holders(leases, now).await?;
+            Ok(found.into_iter().map(|it| it.filter(|holder| !self.injector.has_died(*holder))).collect())
+        };
+        self.injector.call(Operation::LeaseHolders, holders).await
     }
 
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::fmt::{self, Debug, Display};
 use std::marker::PhantomData;
 
-use cqrs_core::planning::{self, Answer};
+use cqrs_core::planning::{self, Answer, Planned};
 use cqrs_core::{
     BoxCommand, Command, Event, InstanceChange, InstanceId, InstanceRecord, InstanceState, OutboxEntry,
-    OutboxTask, ProcessManager, describe,
+    OutboxTask, ProcessManager, ProcessStep, describe,
 };
 
 pub use asked::Asked;
@@ -184,15 +184,16 @@ impl<P: ProcessManager> ProcessScenario<P> {
     #[track_caller]
     pub fn when<E: Event>(mut self, event: E) -> Asked<P> {
         let asked = self.take("when", &event);
-        let outcome = self.stuck.take().map_or(Outcome::Tasks(asked), Outcome::Stuck);
+        let outcome = self.stuck.take().map_or(asked, Outcome::Stuck);
         Asked { scenario: self, outcome }
     }
 
-    /// Lets the earliest deadline of this name that was asked for be due.
+    /// Lets the deadline of this name be due that was asked for first, where several instances have one.
     ///
     /// # Panics
     ///
-    /// When no such deadline waits, or when it cannot be answered.
+    /// When no such deadline waits, since nobody asked for it, or it was cancelled, or has been answered; or when it cannot
+    /// be answered.
     #[track_caller]
     pub fn when_deadline(mut self, name: &str) -> Asked<P> {
         let wanted = |task: &OutboxTask| matches!(task, OutboxTask::Deadline(other) if other == name);
@@ -202,7 +203,7 @@ impl<P: ProcessManager> ProcessScenario<P> {
         let instance = self.instances.get(&entry.instance);
         let step = planning::deadline::<P>(&entry, name, instance, self.history.now);
         let step = self.story.get(step.map_err(|error| describe(&*error)));
-        self.answered(step.tasks)
+        self.answered(step)
     }
 
     /// Lets a command that was asked for be refused by its aggregate, with what the rejection says.
@@ -226,7 +227,7 @@ impl<P: ProcessManager> ProcessScenario<P> {
         let instance = self.instances.get(&entry.instance);
         let answer = planning::failed::<P>(&entry, instance, &rejection, self.history.now);
         match self.story.get(answer.map_err(|error| describe(&*error))) {
-            Answer::Step(step) => self.answered(step.tasks),
+            Answer::Step(step) => self.answered(step),
             Answer::Park => Asked { scenario: self, outcome: Outcome::Park },
             Answer::Retry(after) => {
                 entry.attempts += 1;
@@ -259,17 +260,18 @@ impl<P: ProcessManager> ProcessScenario<P> {
 
     /// Lets an event happen, and gives what is asked for because of it.
     #[track_caller]
-    fn take<E: Event>(&mut self, step: &str, event: &E) -> Vec<OutboxEntry> {
+    fn take<E: Event>(&mut self, step: &str, event: &E) -> Outcome {
         let at = self.history.events.len();
         let recorded = self.history.record::<E, P::Event>(event, P::NAME).map(told);
         self.story.tell(step, &self.story.get(recorded));
-        let (changes, tasks) = self.story.get(self.plan(at, &self.instances));
-        let (_, at_once) = self.story.get(self.plan(0, &HashMap::new()));
+        let Planned { instances, cancels, tasks } = self.story.get(self.plan(at, &self.instances));
+        let at_once = self.story.get(self.plan(0, &HashMap::new())).tasks;
         self.stuck = None;
-        for InstanceChange { id, record } in changes {
+        for InstanceChange { id, record } in instances {
             self.stuck = record.stuck.as_ref().map(|stuck| stuck.error.clone()).or(self.stuck.take());
             self.instances.insert(id, record);
         }
+        cancel(&mut self.asked, &cancels);
         self.asked.extend(tasks.clone());
         let (one_by_one, at_once) = (asked::print(&self.asked), asked::print(&at_once));
         if one_by_one != at_once {
@@ -279,8 +281,14 @@ impl<P: ProcessManager> ProcessScenario<P> {
                  as it was? (- event by event, + all at once):\n{difference}"
             ));
         }
+        self.asks(tasks, &cancels)
+    }
+
+    /// Takes what is asked for to what waits.
+    fn asks(&mut self, tasks: Vec<OutboxEntry>, cancels: &[(InstanceId, String)]) -> Outcome {
+        cancel(&mut self.waiting, cancels);
         self.waiting.extend(tasks.clone());
-        tasks
+        Outcome::of(tasks, cancels)
     }
 
     /// What the events from `from` on come to, taken at once.
@@ -288,7 +296,7 @@ impl<P: ProcessManager> ProcessScenario<P> {
         &self,
         from: usize,
         instances: &HashMap<InstanceId, InstanceRecord>,
-    ) -> Result<(Vec<InstanceChange>, Vec<OutboxEntry>), String> {
+    ) -> Result<Planned, String> {
         let events = self.history.read::<P::Event>(from..self.history.events.len())?;
         planning::events::<P>(events, instances).map_err(|error| describe(&*error))
     }
@@ -304,10 +312,18 @@ impl<P: ProcessManager> ProcessScenario<P> {
         }
     }
 
-    fn answered(mut self, tasks: Vec<OutboxEntry>) -> Asked<P> {
-        self.waiting.extend(tasks.clone());
-        Asked { scenario: self, outcome: Outcome::Tasks(tasks) }
+    fn answered(mut self, step: ProcessStep) -> Asked<P> {
+        let outcome = self.asks(step.tasks, &step.cancels);
+        Asked { scenario: self, outcome }
     }
+}
+
+/// Takes deadlines away that are not wanted any more.
+fn cancel(tasks: &mut Vec<OutboxEntry>, cancels: &[(InstanceId, String)]) {
+    tasks.retain(|entry| {
+        let OutboxTask::Deadline(name) = &entry.task else { return true };
+        !cancels.iter().any(|(instance, other)| *instance == entry.instance && other == name)
+    });
 }
 
 impl<P: ProcessManager> Default for ProcessScenario<P> {

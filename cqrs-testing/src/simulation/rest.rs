@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use cqrs_core::{
     App, Clock, Consistency, EventFilter, EventSet, InstanceId, Position, ProcessManager, ProcessStore,
-    RecordedEvent, Store, SubscriberState, Timestamp, describe,
+    RecordedEvent, Share, Store, SubscriberState, Timestamp, describe,
 };
 
 use super::lives::Lives;
@@ -106,7 +106,7 @@ impl<W: World> Lives<'_, W> {
                 Err(error) => panic!("the application does not settle: {}", describe(&error)),
             }
             let now = self.clock.now();
-            match (store.next_due(now).await, store.due_tasks(now, 1).await) {
+            match (store.next_due(now).await, store.due_tasks(now, Share::ALL, 1).await) {
                 // What has come due since it was looked at is waited for.
                 (Ok(_), Ok(due)) if !due.is_empty() => {}
                 (Ok(Some(next)), Ok(_)) => self.clock.put_forward(next.since(now)),

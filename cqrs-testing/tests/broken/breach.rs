@@ -87,9 +87,10 @@ pub(crate) trait Breach: Send + Sync + 'static {
         &self,
         store: &MemoryStore,
         now: Timestamp,
+        share: Share,
         limit: usize,
     ) -> Result<Vec<OutboxEntry>, StoreError> {
-        store.due_tasks(now, limit).await
+        store.due_tasks(now, share, limit).await
     }
 
     async fn next_due(
@@ -165,6 +166,15 @@ pub(crate) trait Breach: Send + Sync + 'static {
         until: Timestamp,
     ) -> Result<Lease, StoreError> {
         store.acquire_lease(lease, holder, now, until).await
+    }
+
+    async fn lease_holders(
+        &self,
+        store: &MemoryStore,
+        leases: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Uuid>>, StoreError> {
+        store.lease_holders(leases, now).await
     }
 
     async fn release_lease(
@@ -369,16 +379,20 @@ impl ProcessStore for Broken {
     }
 
     async fn commit_step(&self, step: ProcessStep) -> Result<(), StepError> {
-        let (cause, tasks) = (step.cause.clone(), step.tasks.clone());
-        self.breach.commit_step(self.store().await, step).await?;
+        self.breach.commit_step(self.store().await, step.clone()).await?;
         if let Some(ledger) = self.breach.ledger() {
-            ledger.step(&cause, tasks);
+            ledger.step(step);
         }
         Ok(())
     }
 
-    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.breach.due_tasks(self.store().await, now, limit).await
+    async fn due_tasks(
+        &self,
+        now: Timestamp,
+        share: Share,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.breach.due_tasks(self.store().await, now, share, limit).await
     }
 
     async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -440,6 +454,14 @@ impl LeaseStore for Broken {
         until: Timestamp,
     ) -> Result<Lease, StoreError> {
         self.breach.acquire_lease(self.store().await, lease, holder, now, until).await
+    }
+
+    async fn lease_holders(
+        &self,
+        leases: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Uuid>>, StoreError> {
+        self.breach.lease_holders(self.store().await, leases, now).await
     }
 
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {

@@ -180,7 +180,8 @@ proofs! {
         checkpoint::a_step_from_elsewhere_is_fenced,
         checkpoint::of_two_racing_steps_one_is_fenced,
         process_restart::checkpoint_and_instances_survive_a_restart,
-        steps::a_fenced_step_changes_nothing;
+        steps::a_fenced_step_changes_nothing,
+        deadlines::a_step_drops_the_deadlines_that_it_cancels;
     TakesStepsFromBeyond: checkpoint::a_step_from_elsewhere_is_fenced;
     ComparesBeforeItSets: checkpoint::of_two_racing_steps_one_is_fenced;
     FoldsTheCaseOfNames: checkpoint::checkpoints_do_not_mix, instances::instances_of_processes_do_not_mix;

@@ -217,7 +217,9 @@ proofs! {
         operators::instances_are_listed_by_where_they_stand,
         operators::instances_are_listed_in_the_order_of_their_ids,
         steps::a_stuck_instance_goes_on_from_the_checkpoint_only,
-        steps::a_stuck_instance_takes_what_it_has_missed;
+        steps::a_stuck_instance_takes_what_it_has_missed,
+        deadlines::a_cancelled_deadline_may_be_asked_for_again,
+        deadlines::a_step_drops_the_deadlines_that_it_cancels;
     FoldsTheCaseOfIds:
         instances::instance_ids_are_told_apart,
         operators::instances_are_listed_in_the_order_of_their_ids;

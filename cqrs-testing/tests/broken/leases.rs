@@ -141,6 +141,59 @@ impl Breach for ChecksAndThenTakes {
     }
 }
 
+/// Makes a breach that tells other holders than there are.
+macro_rules! tells {
+    ($($(#[$meta:meta])* $name:ident: |$store:ident, $leases:ident, $now:ident| $told:expr;)*) => {$(
+        $(#[$meta])*
+        #[derive(Default)]
+        struct $name;
+
+        #[async_trait]
+        impl Breach for $name {
+            async fn lease_holders(
+                &self,
+                $store: &MemoryStore,
+                $leases: &[String],
+                $now: Timestamp,
+            ) -> Result<Vec<Option<Uuid>>, StoreError> {
+                $told
+            }
+        }
+    )*};
+}
+
+tells! {
+    /// Tells who had a lease that has come to its end.
+    TellsFormerHolders: |store, leases, _now| store.lease_holders(leases, Timestamp::from_micros(i64::MIN)).await;
+
+    /// Tells the holder of a lease for a moment too long.
+    TellsHoldersTooLong: |store, leases, now| {
+        store.lease_holders(leases, now.minus(std::time::Duration::from_micros(1))).await
+    };
+
+    /// Tells the holders in the order of the names.
+    TellsHoldersByName: |store, leases, now| {
+        let mut leases = leases.to_vec();
+        leases.sort();
+        store.lease_holders(&leases, now).await
+    };
+
+    /// Takes names for one that differ in case alone, when it is asked for holders.
+    TellsHoldersOfAnyCase: |store, leases, now| {
+        let leases: Vec<_> = leases.iter().map(|lease| lease.to_lowercase()).collect();
+        store.lease_holders(&leases, now).await
+    };
+
+    /// Takes a lease to see who has it.
+    TakesWhatItLooksAt: |store, leases, now| {
+        let found = store.lease_holders(leases, now).await?;
+        for lease in leases {
+            store.acquire_lease(lease, Uuid::max(), now, Timestamp::from_micros(i64::MAX)).await?;
+        }
+        Ok(found)
+    };
+}
+
 /// Keeps leases in the handle alone.
 #[derive(Default)]
 struct KeepsLeasesInTheHandle(MemoryStore);
@@ -156,6 +209,15 @@ impl Breach for KeepsLeasesInTheHandle {
         until: Timestamp,
     ) -> Result<Lease, StoreError> {
         self.0.acquire_lease(lease, holder, now, until).await
+    }
+
+    async fn lease_holders(
+        &self,
+        _: &MemoryStore,
+        leases: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Uuid>>, StoreError> {
+        self.0.lease_holders(leases, now).await
     }
 
     async fn release_lease(&self, _: &MemoryStore, lease: &str, holder: Uuid) -> Result<(), StoreError> {
@@ -175,19 +237,29 @@ proofs! {
         leases::a_lease_that_is_given_back_is_free,
         leases::leases_do_not_mix,
         leases::leases_hold_between_handles,
-        leases::one_of_racing_holders_gets_the_lease;
+        leases::one_of_racing_holders_gets_the_lease,
+        leases::holders_are_told_in_order;
     NeverEnds: leases::a_lease_ends_in_its_time;
     EndsLate: leases::a_lease_ends_in_its_time;
     HasOneLease:
         leases::a_lease_that_is_given_back_is_free,
         leases::leases_do_not_mix,
-        leases::leases_hold_between_handles;
+        leases::leases_hold_between_handles,
+        leases::holders_are_told_in_order;
     FoldsNames: leases::leases_do_not_mix;
+    TellsFormerHolders: leases::holders_are_told_in_order;
+    TellsHoldersTooLong: leases::holders_are_told_in_order;
+    TellsHoldersByName: leases::holders_are_told_in_order;
+    TellsHoldersOfAnyCase: leases::holders_are_told_in_order;
+    TakesWhatItLooksAt: leases::holders_are_told_in_order;
     LetsAnybodyGiveBack: leases::a_lease_that_is_given_back_is_free;
     KeepsWhatIsGivenBack:
         leases::a_lease_that_is_given_back_is_free,
-        leases::leases_hold_between_handles;
+        leases::leases_hold_between_handles,
+        leases::holders_are_told_in_order;
     RenewsNothing: leases::a_lease_is_renewed_by_its_holder;
     ChecksAndThenTakes: leases::one_of_racing_holders_gets_the_lease;
-    KeepsLeasesInTheHandle: leases::leases_hold_between_handles;
+    KeepsLeasesInTheHandle:
+        leases::leases_hold_between_handles,
+        leases::holders_are_told_in_order;
 }

@@ -10,17 +10,27 @@ pub(crate) struct Ledger(Mutex<Vec<OutboxEntry>>);
 
 impl Ledger {
     /// Writes down a step that was taken.
-    pub(crate) fn step(&self, cause: &StepCause, tasks: Vec<OutboxEntry>) {
+    pub(crate) fn step(&self, step: ProcessStep) {
+        let ProcessStep { process, cause, cancels, tasks, .. } = step;
         let mut entries = self.0.lock().unwrap();
+        if let StepCause::Task { id, .. } = cause
+            && let Some(entry) = entries.iter_mut().find(|entry| entry.id == id)
+        {
+            entry.state = OutboxState::Done;
+        }
+        for entry in entries.iter_mut().filter(|entry| entry.process == process) {
+            let OutboxTask::Deadline(name) = &entry.task else { continue };
+            let is_open = matches!(entry.state, OutboxState::Pending | OutboxState::Parked);
+            let is_meant =
+                |(instance, other): &(InstanceId, String)| *instance == entry.instance && other == name;
+            if is_open && cancels.iter().any(is_meant) {
+                entry.state = OutboxState::Dropped;
+            }
+        }
         for task in tasks {
             if entries.iter().all(|entry| entry.id != task.id) {
                 entries.push(task);
             }
-        }
-        if let StepCause::Task { id, .. } = cause
-            && let Some(entry) = entries.iter_mut().find(|entry| entry.id == *id)
-        {
-            entry.state = OutboxState::Done;
         }
     }
 

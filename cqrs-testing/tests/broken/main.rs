@@ -18,6 +18,7 @@ mod appends;
 mod chain;
 mod checkpoint;
 mod damage;
+mod deadlines;
 mod handlers;
 mod instances;
 mod leases;
@@ -38,6 +39,7 @@ const PROOFS: &[&[proofs::Proof]] = &[
     reading::PROOFS,
     checkpoint::PROOFS,
     damage::PROOFS,
+    deadlines::PROOFS,
     handlers::PROOFS,
     instances::PROOFS,
     steps::PROOFS,

@@ -355,11 +355,12 @@ impl Breach for ParkedCommandsOfTheFutureBlock {
         &self,
         store: &MemoryStore,
         now: Timestamp,
+        share: Share,
         limit: usize,
     ) -> Result<Vec<OutboxEntry>, StoreError> {
         let known = self.0.entries();
         let place = |id| known.iter().position(|task| task.id == id);
-        let mut due = store.due_tasks(now, limit).await?;
+        let mut due = store.due_tasks(now, share, limit).await?;
         due.retain(|task| {
             !known.iter().any(|other| {
                 other.state == OutboxState::Parked
@@ -433,7 +434,10 @@ proofs! {
         chain::a_chain_counts_its_stuck_instances,
         instances::an_instance_is_read_back_as_written;
     TakesNoStateForNull: instances::an_instance_is_read_back_as_written;
-    FindsPendingTasksOnly: operators::a_task_is_found_by_its_id;
+    FindsPendingTasksOnly:
+        operators::a_task_is_found_by_its_id,
+        deadlines::a_cancelled_deadline_may_be_asked_for_again,
+        deadlines::a_step_drops_the_deadlines_that_it_cancels;
     KeepsAttemptsOfRetriedTasks:
         operators::a_parked_task_that_is_retried_is_due_again,
         operators::only_what_has_failed_is_retried;

@@ -128,7 +128,7 @@ macro_rules! gives_out_again {
                 outcomes: Outcomes,
                 at: Timestamp,
             ) -> Result<(), StoreError> {
-                let pending = store.due_tasks(NEVER, usize::MAX).await?;
+                let pending = store.due_tasks(NEVER, Share::ALL, usize::MAX).await?;
                 store.settle_tasks(outcomes.clone(), at).await?;
                 for $task in self.ledger.entries() {
                     let was_pending = pending.iter().any(|task| task.id == $task.id);
@@ -147,9 +147,12 @@ macro_rules! gives_out_again {
                 &self,
                 store: &MemoryStore,
                 now: Timestamp,
+                share: Share,
                 limit: usize,
             ) -> Result<Vec<OutboxEntry>, StoreError> {
-                Ok([store.due_tasks(now, limit).await?, self.again.all()].concat())
+                let mut again = self.again.all();
+                again.retain(|task| share.has_task(task));
+                Ok([store.due_tasks(now, share, limit).await?, again].concat())
             }
         }
     )*};
@@ -180,11 +183,12 @@ impl Breach for GivesOutParkedTasks {
         &self,
         store: &MemoryStore,
         now: Timestamp,
+        share: Share,
         limit: usize,
     ) -> Result<Vec<OutboxEntry>, StoreError> {
         let mut parked = self.ledger.entries();
-        parked.retain(|task| task.state == OutboxState::Parked);
-        Ok([store.due_tasks(now, limit).await?, parked].concat())
+        parked.retain(|task| task.state == OutboxState::Parked && share.has_task(task));
+        Ok([store.due_tasks(now, share, limit).await?, parked].concat())
     }
 }
 
@@ -213,7 +217,7 @@ prunes! {
     DoesNotCountPrunedTasks: store, before => store.prune_tasks(before).await.map(|_| 0);
     /// Forgets tasks that were due before, done or not.
     PrunesPendingTasks: store, before => {
-        let due = store.due_tasks(before, usize::MAX).await?;
+        let due = store.due_tasks(before, Share::ALL, usize::MAX).await?;
         let done = due.iter().map(|task| (task.id, OutboxOutcome::Done { position: Position::ZERO }));
         store.settle_tasks(done.collect(), Timestamp::from_micros(before.as_micros() - 1)).await?;
         store.prune_tasks(before).await
@@ -315,20 +319,23 @@ proofs! {
     PrunesTheMomentToo:
         outcomes::a_pruning_forgets_what_was_done_before,
         steps::a_task_of_a_step_is_done_when_the_step_was_made,
-        operators::a_dropped_task_leaves_its_chain_and_is_pruned;
+        operators::a_dropped_task_leaves_its_chain_and_is_pruned,
+        deadlines::a_step_drops_the_deadlines_that_it_cancels;
     DoesNotCountPrunedTasks:
         outcomes::a_pruning_forgets_what_was_done_before,
         outcomes::done_is_final,
         process_restart::the_outbox_survives_a_restart,
         steps::a_task_of_a_step_is_done_when_the_step_was_made,
         operators::a_dropped_task_leaves_its_chain_and_is_pruned,
-        operators::what_is_done_is_not_decided_about;
+        operators::what_is_done_is_not_decided_about,
+        deadlines::a_step_drops_the_deadlines_that_it_cancels;
     PrunesPendingTasks:
         chain::a_pruned_task_leaves_the_chain,
         outcomes::a_pruning_leaves_what_is_not_done,
         process_restart::the_outbox_survives_a_restart,
         operators::a_dropped_task_leaves_its_chain_and_is_pruned,
-        operators::tasks_are_listed_in_the_order_asked;
+        operators::tasks_are_listed_in_the_order_asked,
+        deadlines::a_step_drops_the_deadlines_that_it_cancels;
     NeverPrunes:
         chain::a_pruned_task_leaves_the_chain,
         outcomes::a_pruning_forgets_what_was_done_before,
@@ -336,7 +343,8 @@ proofs! {
         process_restart::the_outbox_survives_a_restart,
         steps::a_task_of_a_step_is_done_when_the_step_was_made,
         operators::a_dropped_task_leaves_its_chain_and_is_pruned,
-        operators::what_is_done_is_not_decided_about;
+        operators::what_is_done_is_not_decided_about,
+        deadlines::a_step_drops_the_deadlines_that_it_cancels;
     PrunesParkedTasks: outcomes::a_pruning_leaves_what_is_not_done;
     ParksTwice: outcomes::done_is_final;
 }

@@ -185,9 +185,10 @@ impl Breach for ReplacesTasks {
         &self,
         store: &MemoryStore,
         now: Timestamp,
+        share: Share,
         limit: usize,
     ) -> Result<Vec<OutboxEntry>, StoreError> {
-        let mut tasks = store.due_tasks(now, limit).await?;
+        let mut tasks = store.due_tasks(now, share, limit).await?;
         for task in &mut tasks {
             task.instance = self.0.last(task.id).unwrap().instance;
         }
@@ -220,9 +221,10 @@ impl Breach for RevivesDoneTasks {
         &self,
         store: &MemoryStore,
         now: Timestamp,
+        share: Share,
         limit: usize,
     ) -> Result<Vec<OutboxEntry>, StoreError> {
-        Ok([store.due_tasks(now, limit).await?, self.revived.all()].concat())
+        Ok([store.due_tasks(now, share, limit).await?, self.revived.all()].concat())
     }
 }
 
@@ -262,13 +264,15 @@ proofs! {
         checkpoint::a_step_from_elsewhere_is_fenced,
         checkpoint::of_two_racing_steps_one_is_fenced,
         process_restart::checkpoint_and_instances_survive_a_restart,
-        steps::a_fenced_step_changes_nothing;
+        steps::a_fenced_step_changes_nothing,
+        deadlines::a_step_drops_the_deadlines_that_it_cancels;
     LeavesTheTaskOfAStepPending:
         chain::a_task_done_by_a_step_leaves_the_chain,
         steps::a_step_of_a_task_makes_it_done,
         steps::a_task_of_a_step_is_done_when_the_step_was_made,
         steps::a_task_sets_off_one_step,
-        steps::of_two_racing_steps_of_a_task_one_is_fenced;
+        steps::of_two_racing_steps_of_a_task_one_is_fenced,
+        deadlines::a_cancelled_deadline_may_be_asked_for_again;
     StepOfATaskMovesTheCheckpoint:
         steps::a_step_of_a_task_makes_it_done,
         steps::of_two_racing_steps_of_a_task_one_is_fenced;
@@ -277,7 +281,9 @@ proofs! {
         steps::of_two_racing_steps_of_a_task_one_is_fenced;
     TakesStepsOfUnknownTasks: steps::a_fenced_step_changes_nothing;
     LooksAtTheTaskBeforeItsStep: steps::of_two_racing_steps_of_a_task_one_is_fenced;
-    StampsTasksOfStepsLater: steps::a_task_of_a_step_is_done_when_the_step_was_made;
+    StampsTasksOfStepsLater:
+        steps::a_task_of_a_step_is_done_when_the_step_was_made,
+        deadlines::a_step_drops_the_deadlines_that_it_cancels;
     ReplacesTasks:
         steps::a_task_asked_for_again_is_left_as_it_is,
         steps::a_task_asked_for_twice_in_a_step_is_kept_once;

@@ -26,9 +26,16 @@ fn is_beside(one: &OutboxEntry, two: &OutboxEntry) -> bool {
 type HoldsUp = fn(&OutboxEntry, &OutboxEntry, Timestamp) -> bool;
 
 /// The due tasks, by another notion of who holds up whom.
-fn due(tasks: &[OutboxEntry], now: Timestamp, limit: usize, holds_up: HoldsUp) -> Vec<OutboxEntry> {
+fn due(
+    tasks: &[OutboxEntry],
+    now: Timestamp,
+    share: Share,
+    limit: usize,
+    holds_up: HoldsUp,
+) -> Vec<OutboxEntry> {
     let due = tasks.iter().enumerate().filter(|(index, task)| {
         task.state == OutboxState::Pending
+            && share.has_task(task)
             && task.retry_at <= now
             && !tasks[..*index].iter().any(|earlier| holds_up(earlier, task, now))
     });
@@ -54,9 +61,10 @@ macro_rules! orders_tasks {
                 &self,
                 _store: &MemoryStore,
                 now: Timestamp,
+                share: Share,
                 limit: usize,
             ) -> Result<Vec<OutboxEntry>, StoreError> {
-                Ok(due(&self.ledger.entries(), now, limit, $holds_up))
+                Ok(due(&self.ledger.entries(), now, share, limit, $holds_up))
             }
         }
     )*};
@@ -119,10 +127,11 @@ impl Breach for BlocksEarlierCommands {
         &self,
         store: &MemoryStore,
         now: Timestamp,
+        share: Share,
         limit: usize,
     ) -> Result<Vec<OutboxEntry>, StoreError> {
         let all = self.ledger.entries();
-        let mut due = store.due_tasks(now, limit).await?;
+        let mut due = store.due_tasks(now, share, limit).await?;
         due.retain(|task| !all.iter().any(|other| holds_up(other, task, now)));
         Ok(due)
     }

@@ -62,8 +62,8 @@ macro_rules! changes_due_tasks {
 
         #[async_trait]
         impl Breach for $breach {
-            async fn due_tasks(&self, store: &MemoryStore, now: Timestamp, limit: usize) -> Due {
-                let mut $tasks = store.due_tasks(now, limit).await?;
+            async fn due_tasks(&self, store: &MemoryStore, now: Timestamp, share: Share, limit: usize) -> Due {
+                let mut $tasks = store.due_tasks(now, share, limit).await?;
                 $change;
                 Ok($tasks)
             }
@@ -93,9 +93,9 @@ macro_rules! asks_for_due_tasks {
 
         #[async_trait]
         impl Breach for $breach {
-            async fn due_tasks(&self, store: &MemoryStore, $now: Timestamp, $limit: usize) -> Due {
+            async fn due_tasks(&self, store: &MemoryStore, $now: Timestamp, share: Share, $limit: usize) -> Due {
                 let (now, limit) = $asks_for;
-                store.due_tasks(now, limit).await
+                store.due_tasks(now, share, limit).await
             }
         }
     )*};
@@ -114,15 +114,39 @@ asks_for_due_tasks! {
     TakesZeroForNoLimit: now, limit => (now, if limit == 0 { usize::MAX } else { limit });
 }
 
+/// Gives everybody the whole outbox.
+#[derive(Default)]
+struct HasOneShare;
+
+#[async_trait]
+impl Breach for HasOneShare {
+    async fn due_tasks(&self, store: &MemoryStore, now: Timestamp, _: Share, limit: usize) -> Due {
+        store.due_tasks(now, Share::ALL, limit).await
+    }
+}
+
+/// Applies the limit first and takes out then what other shares have.
+#[derive(Default)]
+struct LimitsBeforeItShares;
+
+#[async_trait]
+impl Breach for LimitsBeforeItShares {
+    async fn due_tasks(&self, store: &MemoryStore, now: Timestamp, share: Share, limit: usize) -> Due {
+        let mut due = store.due_tasks(now, Share::ALL, limit).await?;
+        due.retain(|task| share.has_task(task));
+        Ok(due)
+    }
+}
+
 /// Applies the limit first and looks at the time then.
 #[derive(Default)]
 struct LimitsBeforeItFilters;
 
 #[async_trait]
 impl Breach for LimitsBeforeItFilters {
-    async fn due_tasks(&self, store: &MemoryStore, now: Timestamp, limit: usize) -> Due {
-        let first = store.due_tasks(NEVER, limit).await?;
-        let mut due = store.due_tasks(now, usize::MAX).await?;
+    async fn due_tasks(&self, store: &MemoryStore, now: Timestamp, share: Share, limit: usize) -> Due {
+        let first = store.due_tasks(NEVER, Share::ALL, limit).await?;
+        let mut due = store.due_tasks(now, share, usize::MAX).await?;
         due.retain(|task| first.iter().any(|first| first.id == task.id));
         Ok(due)
     }
@@ -134,8 +158,8 @@ struct GivesTasksOutOnce(Mutex<HashSet<(CommandId, u32)>>);
 
 #[async_trait]
 impl Breach for GivesTasksOutOnce {
-    async fn due_tasks(&self, store: &MemoryStore, now: Timestamp, limit: usize) -> Due {
-        let mut due = store.due_tasks(now, limit).await?;
+    async fn due_tasks(&self, store: &MemoryStore, now: Timestamp, share: Share, limit: usize) -> Due {
+        let mut due = store.due_tasks(now, share, limit).await?;
         due.retain(|task| self.0.lock().unwrap().insert((task.id, task.attempts)));
         Ok(due)
     }
@@ -224,7 +248,8 @@ proofs! {
         operators::a_parked_task_that_is_retried_is_due_again,
         operators::a_task_is_found_by_its_id,
         operators::only_what_has_failed_is_retried,
-        task_order::a_parked_command_of_the_future_holds_up_nobody;
+        task_order::a_parked_command_of_the_future_holds_up_nobody,
+        tasks::due_tasks_are_those_of_the_share;
     DropsNulsOfTasks: tasks::a_task_is_read_back_as_written;
     InventsChains: tasks::a_task_is_read_back_as_written;
     SortsDueTasksByTime:
@@ -234,7 +259,8 @@ proofs! {
     SortsDueTasksById: tasks::due_tasks_come_in_the_order_asked;
     GroupsDueTasksByProcess:
         task_order::a_stuck_command_holds_up_nobody_else,
-        tasks::due_tasks_come_in_the_order_asked;
+        tasks::due_tasks_come_in_the_order_asked,
+        tasks::due_tasks_are_those_of_the_share;
     ForgetsAttempts:
         outcomes::a_retry_counts_an_attempt,
         outcomes::outcomes_are_recorded_in_order,
@@ -276,13 +302,19 @@ proofs! {
         operators::a_parked_task_that_is_retried_is_due_again,
         operators::only_what_has_failed_is_retried,
         steps::a_stuck_instance_takes_what_it_has_missed,
-        task_order::a_parked_command_of_the_future_holds_up_nobody;
-    IgnoresTheLimitOfTasks: tasks::due_tasks_keep_to_the_limit;
+        task_order::a_parked_command_of_the_future_holds_up_nobody,
+        tasks::due_tasks_are_those_of_the_share;
+    HasOneShare: tasks::due_tasks_are_those_of_the_share;
+    LimitsBeforeItShares: tasks::due_tasks_are_those_of_the_share;
+    IgnoresTheLimitOfTasks:
+        tasks::due_tasks_keep_to_the_limit,
+        tasks::due_tasks_are_those_of_the_share;
     CutsDueTasksAt1000: tasks::a_thousand_tasks_and_more_are_due_at_once;
     TakesZeroForNoLimit: tasks::due_tasks_keep_to_the_limit;
     LimitsBeforeItFilters:
         tasks::due_tasks_keep_to_the_limit,
-        task_order::a_parked_command_of_the_future_holds_up_nobody;
+        task_order::a_parked_command_of_the_future_holds_up_nobody,
+        tasks::due_tasks_are_those_of_the_share;
     GivesTasksOutOnce:
         outcomes::a_pruning_leaves_what_is_not_done,
         process_restart::the_outbox_survives_a_restart,
@@ -293,7 +325,8 @@ proofs! {
         tasks::a_task_is_due_until_it_is_settled,
         tasks::a_task_is_not_due_before_its_time,
         tasks::due_tasks_keep_to_the_limit,
-        operators::a_dropped_task_is_in_nobodys_way;
+        operators::a_dropped_task_is_in_nobodys_way,
+        tasks::due_tasks_are_those_of_the_share;
     AlwaysHasANextDueTime: tasks::an_empty_outbox_has_nothing_due, tasks::the_next_due_time_is_strictly_later;
     TheNextDueTimeIsNow: tasks::the_next_due_time_is_strictly_later, operators::only_what_has_failed_is_retried;
     TheNextDueTimeForgetsRetries: tasks::the_next_due_time_is_that_of_pending_tasks;

@@ -23,12 +23,12 @@ pub(crate) async fn unfenced(
 
 /// The step without what it changes beside its cause.
 pub(crate) fn bare(step: &ProcessStep) -> ProcessStep {
-    ProcessStep { instances: vec![], tasks: vec![], ..step.clone() }
+    ProcessStep { instances: vec![], cancels: vec![], tasks: vec![], ..step.clone() }
 }
 
 /// Whether a task is pending, and nothing holds it up.
 pub(crate) async fn is_pending(store: &MemoryStore, id: CommandId) -> Result<bool, StoreError> {
-    Ok(store.due_tasks(NEVER, usize::MAX).await?.iter().any(|task| task.id == id))
+    Ok(store.due_tasks(NEVER, Share::ALL, usize::MAX).await?.iter().any(|task| task.id == id))
 }
 
 /// The tasks that were asked for.

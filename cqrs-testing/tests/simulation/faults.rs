@@ -76,9 +76,10 @@ impl Breach for SettlesBeforeDispatch {
         &self,
         store: &MemoryStore,
         now: Timestamp,
+        share: Share,
         limit: usize,
     ) -> Result<Vec<OutboxEntry>, StoreError> {
-        let due = store.due_tasks(now, limit).await?;
+        let due = store.due_tasks(now, share, limit).await?;
         let done = |task: &OutboxEntry| (task.id, OutboxOutcome::Done { position: Position::ZERO });
         store.settle_tasks(due.iter().map(done).collect(), now).await?;
         Ok(due)
@@ -94,6 +95,7 @@ impl Breach for StallsBehindParkedTasks {
         &self,
         store: &MemoryStore,
         now: Timestamp,
+        share: Share,
         limit: usize,
     ) -> Result<Vec<OutboxEntry>, StoreError> {
         let page = store.read_log(Position::ZERO, &EventFilter::all(), usize::MAX).await?;
@@ -104,7 +106,7 @@ impl Breach for StallsBehindParkedTasks {
                 return Ok(Vec::new());
             }
         }
-        store.due_tasks(now, limit).await
+        store.due_tasks(now, share, limit).await
     }
 }
 

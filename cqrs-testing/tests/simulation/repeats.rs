@@ -29,9 +29,10 @@ impl Breach for NewIdForEachAttempt {
         &self,
         store: &MemoryStore,
         now: Timestamp,
+        share: Share,
         limit: usize,
     ) -> Result<Vec<OutboxEntry>, StoreError> {
-        let mut due = store.due_tasks(now, limit).await?;
+        let mut due = store.due_tasks(now, share, limit).await?;
         let mut real = self.real.lock().unwrap();
         for task in &mut due {
             let attempt = Uuid::new_v5(&task.id.as_uuid(), &task.attempts.to_be_bytes()).into();

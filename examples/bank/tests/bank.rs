@@ -127,6 +127,20 @@ async fn a_snapshot_that_knew_no_fees_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_snapshot_is_made_after_a_hundred_events() {
+    let store = old_store().await;
+    let app = App::builder(store.clone()).start().await.unwrap();
+    for _ in 0..100 {
+        app.dispatch(deposit(1)).await.unwrap();
+    }
+    // Snapshots are made in the background, and a shutdown waits for them.
+    app.shutdown().await;
+    let stream = Account::stream(&account()).unwrap();
+    let snapshot = store.snapshot(&stream).await.unwrap().unwrap();
+    assert_eq!((snapshot.version, snapshot.schema_version), (Version::new(100), 2));
+}
+
+#[tokio::test]
 async fn only_tellers_take_money_out_and_the_events_say_where_they_sit() {
     let store = old_store().await;
     let tellers = Tellers::new([("tom", "north")]);

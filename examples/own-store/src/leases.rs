@@ -27,6 +27,11 @@ impl Leases {
         }
     }
 
+    pub(crate) fn holders(&self, leases: &[String], now: Timestamp) -> Vec<Option<Uuid>> {
+        let found = leases.iter().map(|lease| self.0.get(lease).filter(|claim| claim.until > now));
+        found.map(|claim| claim.map(|claim| claim.holder)).collect()
+    }
+
     /// Judges who gives a lease back.
     pub(crate) fn release(&self, lease: String, holder: Uuid) -> Change {
         match self.0.get(&lease) {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cqrs_core::{
     Chain, CommandId, CorrelationId, InstanceId, InstanceRecord, OutboxEntry, OutboxOutcome, OutboxState,
-    OutboxTask, Position, ProcessStep, StepCause, StepError, Timestamp,
+    OutboxTask, Position, ProcessStep, Share, StepCause, StepError, Timestamp,
 };
 
 use crate::fact::{Change, Done, Fact, Task};
@@ -32,7 +32,7 @@ impl Processes {
 
     /// Judges a step: its cause by compare-and-set, and with it everything else.
     pub(crate) fn step(&self, step: ProcessStep) -> Result<Change, StepError> {
-        let ProcessStep { process, cause, instances, tasks: asked, at } = step;
+        let ProcessStep { process, cause, instances, cancels, tasks: asked, at } = step;
         let (mut change, mut tasks) = (Vec::new(), Vec::new());
         match cause {
             StepCause::Events { from, to } => {
@@ -55,6 +55,11 @@ impl Processes {
                 }
             }
         }
+        let is_judged = |task: &Task| tasks.iter().any(|judged| judged.entry.id == task.entry.id);
+        let is_meant = |task: &&Task| task.is_cancelled(&process, &cancels) && !is_judged(task);
+        let cancelled = self.tasks.iter().filter(is_meant).map(|task| task.clone().dropped(at));
+        let cancelled: Vec<_> = cancelled.collect();
+        tasks.extend(cancelled);
         for entry in asked {
             if self.task(&tasks, entry.id).is_none() {
                 tasks.push(Task::new(entry));
@@ -114,10 +119,10 @@ impl Processes {
         self.tasks.retain(|task| task.entry.id != id);
     }
 
-    pub(crate) fn due_tasks(&self, now: Timestamp, limit: usize) -> Vec<OutboxEntry> {
+    pub(crate) fn due_tasks(&self, now: Timestamp, share: Share, limit: usize) -> Vec<OutboxEntry> {
         let mut stuck = HashSet::new();
         let mut due = Vec::new();
-        for Task { entry, .. } in &self.tasks {
+        for Task { entry, .. } in self.tasks.iter().filter(|task| share.has_task(&task.entry)) {
             if due.len() == limit {
                 break;
             }
@@ -181,6 +186,21 @@ impl Task {
     fn finish(&mut self, at: Timestamp, position: Position) {
         self.entry.state = OutboxState::Done;
         self.done = Some(Done { at, position });
+    }
+
+    /// Whether it is a deadline that is not wanted any more.
+    fn is_cancelled(&self, process: &str, cancels: &[(InstanceId, String)]) -> bool {
+        let OutboxEntry { task: OutboxTask::Deadline(name), state, .. } = &self.entry else { return false };
+        matches!(state, OutboxState::Pending | OutboxState::Parked)
+            && self.entry.process == process
+            && cancels.iter().any(|(instance, other)| *instance == self.entry.instance && other == name)
+    }
+
+    /// It, given up for good.
+    fn dropped(mut self, at: Timestamp) -> Self {
+        self.entry.state = OutboxState::Dropped;
+        self.done = Some(Done { at, position: Position::ZERO });
+        self
     }
 
     fn fail(&mut self, error: String) {

@@ -10,8 +10,8 @@ use cqrs_core::{
     Append, AppendError, Appended, Chain, CommandId, CorrelationId, EventFilter, EventPart, EventStore,
     HandlerCheckpoint, HandlerStep, HandlerStore, InstanceId, InstanceQuery, InstanceRecord, Lease,
     LeaseStore, LogPage, OutboxEntry, OutboxOutcome, ParkedEvent, ParkedMark, ParkedQuery, ParkedSet,
-    Position, ProcessStep, ProcessStore, RecordedEvent, Snapshot, SnapshotStore, StepError, StoreError,
-    StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
+    Position, ProcessStep, ProcessStore, RecordedEvent, Share, Snapshot, SnapshotStore, StepError,
+    StoreError, StreamId, StreamRead, TaskDecision, TaskPage, TaskQuery, Timestamp,
 };
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -225,8 +225,13 @@ impl ProcessStore for OwnStore {
         .await?
     }
 
-    async fn due_tasks(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.look(move |state| state.processes.due_tasks(now, limit)).await
+    async fn due_tasks(
+        &self,
+        now: Timestamp,
+        share: Share,
+        limit: usize,
+    ) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.look(move |state| state.processes.due_tasks(now, share, limit)).await
     }
 
     async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
@@ -293,6 +298,15 @@ impl LeaseStore for OwnStore {
     ) -> Result<Lease, StoreError> {
         let lease = lease.to_owned();
         self.change(move |state| state.leases.acquire(lease, holder, now, until)).await
+    }
+
+    async fn lease_holders(
+        &self,
+        leases: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Uuid>>, StoreError> {
+        let leases = leases.to_vec();
+        self.look(move |state| state.leases.holders(&leases, now)).await
     }
 
     async fn release_lease(&self, lease: &str, holder: Uuid) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cqrs_core::{
     Append, AppendError, Appended, CommandId, EventFilter, EventId, EventStore, ExpectedVersion,
     InstanceId, Json, Metadata, NewEvent, OutboxEntry, OutboxState, OutboxTask, Position, ProcessStep,
-    ProcessStore, StepCause, StoreError, StreamId, StreamWrite, Timestamp,
+    ProcessStore, Share, StepCause, StoreError, StreamId, StreamWrite, Timestamp,
 };
 use own_store::OwnStore;
 use tempfile::TempDir;
@@ -172,10 +172,11 @@ async fn a_deadline_at_the_last_moment_survives_a_restart() {
         process: "patience".into(),
         cause: StepCause::Events { from: Position::ZERO, to: Position::new(1) },
         instances: vec![],
+        cancels: vec![],
         tasks: vec![task.clone()],
         at: Timestamp::from_micros(i64::MIN),
     };
     store.commit_step(step).await.unwrap();
     let store = OwnStore::open(&path).await.unwrap();
-    assert_eq!(store.due_tasks(last, 10).await.unwrap(), [task]);
+    assert_eq!(store.due_tasks(last, Share::ALL, 10).await.unwrap(), [task]);
 }

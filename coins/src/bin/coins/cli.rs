@@ -1,12 +1,15 @@
 //! What can be typed.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+
+use crate::commands::Mix;
 
 const ABOUT: &str = "A crypto-currency for a talk: mine coins, send them, ask who is richest";
 
@@ -15,7 +18,7 @@ A crypto-currency for a talk: mine coins, send them, ask who is richest.
 
 A coin belongs to whoever finds a nonce for which sha256(sha256(account) ++ sha256(nonce)) begins with a \
 zero byte. Each nonce of an account must be greater than the last one. Nothing but events is stored, in one \
-SQLite file; balances follow from them.";
+SQLite file or in PostgreSQL; balances follow from them.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,13 +30,15 @@ Examples:
   coins events me                all that happened to one account
   coins statement me             the same, with the balance at every step
   coins transfers --watch        what is sent and what arrives
+  coins serve                    all of it over HTTP, with a page
+  coins load                     how much of it that service can do
   coins --json events --follow   all that happens, one JSON document a line
 
 Exit status:
     0  done
     1  refused by a rule, such as used_nonce or not_enough_coins
     2  not understood
-    3  the database failed
+    3  the database failed, the address cannot be listened to, or the service does not answer
   130  stopped by Ctrl-C before it was done";
 
 /// The command line.
@@ -42,10 +47,13 @@ Exit status:
     name = "coins", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES, max_term_width = 100
 )]
 pub(crate) struct Cli {
-    /// The database; commands that write make it when there is none
+    /// The database: a file, or the URL of a PostgreSQL database, postgres://user@host:port/database
+    ///
+    /// Commands that write make what is not there. A password is better put into PGPASSWORD or ~/.pgpass than into the
+    /// URL: others can see what is typed.
     #[arg(
-        long, global = true, value_name = "FILE", default_value = "coins.db", env = "COINS_DB",
-        value_hint = ValueHint::FilePath
+        long, global = true, value_name = "DATABASE", default_value = "coins.db", env = "COINS_DB",
+        hide_env_values = true, value_hint = ValueHint::FilePath
     )]
     pub(crate) db: PathBuf,
 
@@ -67,7 +75,7 @@ pub(crate) enum Command {
     /// Play the session of the talk, from the first nonce to both streams
     ///
     /// It mines for "me" and "you", sends coins, and asks who is richest, on a new file in a temporary
-    /// directory; with --db on that file, which must not exist, and which is kept.
+    /// directory; with --db on that database, which must be new, and which is kept.
     ///
     /// The slides show "me" with a balance of 1 before "you" mines. Two coins are mined by then, and this
     /// session says 2.
@@ -192,6 +200,66 @@ pub(crate) enum Command {
         /// Do not end: show it anew whenever it changes
         #[arg(long)]
         watch: bool,
+    },
+
+    /// Serve the currency over HTTP, with a page to look at it
+    ///
+    /// It says where it listens, and serves until Ctrl-C: then streams of events end, requests under way are
+    /// finished, and the database is closed. A second Ctrl-C ends it at once.
+    ///
+    /// A page of another site cannot use it, nor who calls it by a name that is neither localhost, nor the address
+    /// that it was reached at, nor allowed here.
+    #[command(
+        after_help = "Examples:\n  coins serve                                on http://127.0.0.1:3000\n  coins serve --addr 127.0.0.1:0             on a free port\n  coins serve --allow-host coins.example.org behind a proxy with this name"
+    )]
+    Serve {
+        /// Where to listen; port 0 takes a free one
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+        addr: SocketAddr,
+
+        /// A name by which the service may be called, with a port or without; may be given several times
+        #[arg(long, value_name = "HOST")]
+        allow_host: Vec<String>,
+
+        /// How many requests a client may make each second, twice as many at once; 0 is without end
+        #[arg(long, value_name = "N", default_value = "1000")]
+        rate: u32,
+
+        /// How many connections a client may have at a time; 0 is without end
+        #[arg(long, value_name = "N", default_value = "128")]
+        connections: usize,
+    },
+
+    /// Put load on a service, and tell how it did
+    ///
+    /// Each client mines for an account of its own, sends coins to the other clients, and reads what the page reads; it
+    /// waits for each answer before its next request. At the end all coins of the service are counted: what was mined
+    /// must be what accounts have and what is under way. Ctrl-C ends it early, with the report of what was done.
+    ///
+    /// It talks to the service that --url names and to nobody else, and writes into that service's log.
+    #[command(
+        after_help = "Examples:\n  coins load                                   16 clients for 10 seconds\n  coins load --clients 200 --mix 0:0:1         nothing but reads\n  coins load --seconds 60 --requests 100000    whatever comes first"
+    )]
+    Load {
+        /// The service, on plain HTTP
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+        url: String,
+
+        /// How many clients
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), default_value = "16")]
+        clients: u64,
+
+        /// For how long
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=86_400), default_value = "10")]
+        seconds: u64,
+
+        /// How many requests at most, of all clients together
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000), default_value = "1000000")]
+        requests: u64,
+
+        /// Shares of requests that mine, send and read
+        #[arg(long, value_name = "MINE:SEND:READ", default_value = "2:1:1")]
+        mix: Mix,
     },
 
     /// Make read models anew from the log, while they are in use

@@ -4,12 +4,16 @@ mod accounts;
 mod completions;
 mod demo;
 mod events;
+mod load;
 mod mine;
 mod rebuild;
 mod send;
+mod serve;
 mod statement;
 mod status;
 mod transfers;
+
+use std::time::Duration;
 
 use coins::{Coins, OpenError, TransferQuery};
 use cqrs_core::Consistency;
@@ -17,6 +21,8 @@ use cqrs_core::Consistency;
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 use crate::output::Output;
+
+pub(crate) use load::Mix;
 
 /// Does what was typed.
 pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
@@ -82,6 +88,14 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             };
             coins.close().await;
             shown
+        }
+        Command::Serve { addr, allow_host, rate, connections } => {
+            let options = serve::options(addr, allow_host, rate, connections);
+            serve::run(db, options, output).await
+        }
+        Command::Load { url, clients, seconds, requests, mix } => {
+            let time = Duration::from_secs(seconds);
+            load::run(load::Wanted { url, clients, time, requests, mix }, output).await
         }
         Command::Rebuild { projections } => {
             on(Coins::open_existing(db), output, async |coins| {

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use clap::error::ErrorKind;
+use coins::http::ServeError;
 use coins::{InvalidAccountId, InvalidAmount, MineCoinError, MiningError, OpenError, SendCoinsError};
 use cqrs_core::{CodecError, DispatchError, RebuildError, StoreError, describe};
 
@@ -20,6 +21,10 @@ pub(crate) enum Failure {
     Misplaced(String),
     /// The database failed.
     Store(String),
+    /// The address cannot be listened to.
+    Listen(String),
+    /// The service that was to be loaded does not answer.
+    Service(String),
     /// It was stopped by the user before it was done; what was done is told already.
     Interrupted,
     /// What reads the output has gone.
@@ -35,6 +40,8 @@ impl Failure {
             Self::Refused { code, .. } => Some(code),
             Self::Usage(_) | Self::NoCommand(_) | Self::Misplaced(_) => Some("usage"),
             Self::Store(_) => Some("store"),
+            Self::Listen(_) => Some("listen"),
+            Self::Service(_) => Some("service"),
             Self::Output(_) => Some("output"),
             Self::Interrupted | Self::ClosedPipe => None,
         }
@@ -46,6 +53,8 @@ impl Failure {
             Self::Refused { message, .. }
             | Self::Misplaced(message)
             | Self::Store(message)
+            | Self::Service(message)
+            | Self::Listen(message)
             | Self::Output(message) => message.clone(),
             Self::Usage(error) => {
                 let text = error.render().to_string();
@@ -62,7 +71,7 @@ impl Failure {
             Self::ClosedPipe => 0,
             Self::Refused { .. } => 1,
             Self::Usage(_) | Self::NoCommand(_) | Self::Misplaced(_) => 2,
-            Self::Store(_) | Self::Output(_) => 3,
+            Self::Store(_) | Self::Listen(_) | Self::Output(_) | Self::Service(_) => 3,
             // What shells say of a command that SIGINT ended.
             Self::Interrupted => 130,
         }
@@ -139,6 +148,15 @@ impl From<OpenError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::store(&error)
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Host(_) => Self::Misplaced(error.to_string()),
+            error => Self::Listen(describe(&error)),
+        }
     }
 }
 

@@ -158,7 +158,8 @@ pub(crate) fn state(state: &SubscriberState) -> String {
     }
 }
 
-fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
+/// A table with a header.
+pub(crate) fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header);
@@ -166,7 +167,7 @@ fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
 }
 
 /// Puts columns of numbers to the right.
-fn right(table: &mut Table, columns: &[usize]) {
+pub(crate) fn right(table: &mut Table, columns: &[usize]) {
     for (index, column) in table.column_iter_mut().enumerate() {
         if columns.contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);

@@ -3,10 +3,10 @@
 use super::{CommandFailure, CommandView, Middleware};
 use crate::{Dispatched, FailureKind, describe};
 
-/// Tells `tracing` of every command: at `DEBUG` when it took effect, at `INFO` when a rule refused it or middleware
-/// denied it, at `WARN` when it failed for a technical reason.
+/// Tells `tracing` of every command and of what came of it.
 ///
-/// Each carries the command's name, stream and ids, and how long it took, in microseconds. The command's fields are
+/// At `DEBUG` when it took effect, at `INFO` when a rule refused it or middleware denied it, at `WARN` when it failed for a
+/// technical reason. Each carries the command's name, stream and ids, and how long it took, in microseconds. The command's fields are
 /// left out: they may be nobody else's business.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogCommands;

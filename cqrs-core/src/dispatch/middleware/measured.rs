@@ -20,6 +20,16 @@ const IN_FLIGHT: &str = "cqrs_commands_in_flight";
 /// - `cqrs_command_duration_seconds`, a histogram by the same: from dispatch to the answer, without waiting for
 ///   subscribers;
 /// - `cqrs_commands_in_flight`, a gauge by `command`.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// // Behind a recorder that the program has installed.
+/// let app = App::builder(MemoryStore::new()).middleware(MeasureCommands::new()).start().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct MeasureCommands;

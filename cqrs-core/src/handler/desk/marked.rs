@@ -22,8 +22,18 @@ impl<E: Clone> Desk<E> {
         }
     }
 
+    /// Parks what keeps watermarks before an event that is dropped, in the step that releases it. Otherwise the next
+    /// start would read it again, and know of it no more.
+    pub(super) fn pass(&mut self, dropped: EventPart) {
+        let before = self.partitions.iter().flat_map(|partition| partition.open_to(dropped.position));
+        for key in before.map(Key::clone).collect::<Vec<_>>() {
+            self.park_lane(&key);
+        }
+    }
+
     /// Releases an event. What is under way at this moment is left to its end.
     fn drop_parked(&mut self, key: Key, part: EventPart) {
+        self.pass(part);
         if self.stuck.get(&key) == Some(&part) {
             self.stuck.remove(&key);
             self.change(part, Change::Release);

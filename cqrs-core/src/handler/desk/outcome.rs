@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Change, Desk, WINDOW};
-use crate::handler::lane::{Held, Item, Key, Phase};
+use crate::handler::lane::{Held, Item, Key, Phase, after};
 use crate::handler::partition;
 use crate::{EventPart, ParkedEvent, ParkedState};
 
@@ -18,8 +18,8 @@ pub(in crate::handler) enum Outcome {
     Retry { error: String, pause: Duration },
     /// It failed, and is given up.
     Park { error: String },
-    /// It could not be read.
-    Unread { pause: Duration },
+    /// It could not be read, and is to be read again.
+    Unread { error: String, pause: Duration },
     /// It failed, and ends the handler.
     Stop { error: String },
 }
@@ -36,13 +36,17 @@ impl<E: Clone> Desk<E> {
             Outcome::Retry { error, pause } => {
                 let failed = self.fail(key, &error, ParkedState::Waiting);
                 self.failing.insert(Key::clone(key), (failed, error));
-                self.pause(key, now + pause);
+                self.pause(key, after(now, pause));
             }
             Outcome::Park { error } => {
                 self.fail(key, &error, ParkedState::Parked);
                 self.give_up(key);
             }
-            Outcome::Unread { pause } => self.pause(key, now + pause),
+            Outcome::Unread { error, pause } => {
+                let failed = self.failing.get(key).map_or(0, |(failed, _)| *failed) + 1;
+                self.failing.insert(Key::clone(key), (failed, error));
+                self.pause(key, after(now, pause));
+            }
             // The lane stays as it is, and nobody goes on with it.
             Outcome::Stop { .. } => {}
         }
@@ -136,6 +140,7 @@ impl<E: Clone> Desk<E> {
             }
         }
         for part in dropped {
+            self.pass(part);
             self.change(part, Change::Release);
         }
         self.go_on(key);

@@ -22,7 +22,8 @@ fn desk(read_to: u64, watermark: u64, heads: Vec<ParkedEvent>) -> Desk<()> {
 fn read(desk: &mut Desk<()>, position: u64, keys: &[&str]) {
     let arrival = |(key, position): (&&str, u64)| {
         let (event, key) = (EventId::new(Uuid::nil()), Key::from(*key));
-        Arrival { part: at(position), event, key, payload: () }
+        let recorded_at = Timestamp::from_micros(position as i64);
+        Arrival { part: at(position), event, recorded_at, key, payload: () }
     };
     let arrivals: Vec<_> = keys.iter().zip(position..).map(arrival).collect();
     desk.page(arrivals, Position::new(position + keys.len() as u64 - 1));
@@ -103,7 +104,7 @@ fn what_fails_is_parked_in_the_step_that_passes_it_and_is_not_settled_until_it_i
     desk.delivered(&"a".into(), Outcome::Done, later);
     let stored = desk.step(Timestamp::from_micros(0));
     assert_eq!((stored.step.released, stored.settled.as_u64()), (vec![at(1), at(2)], 3));
-    assert!(!desk.has_parked());
+    assert_eq!(desk.held_back(), 0);
 }
 
 #[test]
@@ -160,6 +161,34 @@ fn what_is_read_again_of_a_key_with_parked_events_is_known() {
     assert_eq!(places(&step(&mut desk)), [(5, 0, ParkedState::Waiting)]);
 }
 
+/// They were taken for parked, whatever key they had had before.
+#[test]
+fn what_is_read_again_behind_the_parked_event_of_a_key_is_parked_too() {
+    for state in [ParkedState::Parked, ParkedState::Waiting] {
+        let mut desk = desk(4, 1, vec![row(2, "a", 1, state)]);
+        read(&mut desk, 2, &["a", "a"]);
+        assert!(step(&mut desk).parked.iter().map(|event| event.part).eq([at(3)]));
+        assert!(desk.take_loads().is_empty(), "it is not known yet what is behind it");
+        read(&mut desk, 4, &["a"]);
+        let stored = desk.step(Timestamp::from_micros(0));
+        assert_eq!(places(&stored.step), [(4, 0, ParkedState::Waiting)]);
+        assert_eq!(stored.loads.len(), usize::from(state == ParkedState::Waiting));
+    }
+}
+
+/// A start before the slow one had ended read it again, and delivered it.
+#[test]
+fn the_watermark_is_not_before_an_event_that_was_dropped() {
+    let (mut desk, now) = (desk(0, 0, vec![]), Instant::now());
+    read(&mut desk, 1, &["slow", "a", "a"]);
+    assert_eq!(delivered(&mut desk, now), [1, 2]);
+    desk.delivered(&"a".into(), park(), now);
+    assert_eq!(watermark(&step(&mut desk)), 0);
+    desk.marked(&[row(3, "a", 0, ParkedState::ToDrop)]);
+    let step = step(&mut desk);
+    assert_eq!((watermark(&step), step.released), (3, vec![at(3)]));
+}
+
 #[test]
 fn a_lane_whose_next_event_was_given_up_before_is_given_up_again() {
     let (mut desk, now) = (desk(9, 9, vec![row(1, "a", 0, ParkedState::Waiting)]), Instant::now());
@@ -201,6 +230,48 @@ fn memory_that_one_slow_key_fills_is_freed_after_a_while() {
     desk.step(Timestamp::from_micros(0));
     assert_eq!(desk.room(), 3, "what is left is the lane itself");
     assert_eq!(desk.next_due(), None);
+}
+
+/// A key in its pause took the place of the last event, and the memory was never taken for full.
+#[test]
+fn memory_that_a_slow_key_and_a_parked_one_fill_is_freed_after_a_while() {
+    let bounds = Bounds { partitions: 2, ..BOUNDS };
+    let (mut desk, now) = (Desk::new("desk", bounds, HandlerCheckpoint::default(), vec![]), Instant::now());
+    read(&mut desk, 1, &["b"]);
+    desk.deliveries(now);
+    let pause = Duration::from_secs(3_600);
+    desk.delivered(&"b".into(), Outcome::Retry { error: "down".into(), pause }, now);
+    step(&mut desk);
+    read(&mut desk, 2, &["a", "a", "a"]);
+    assert_eq!(delivered(&mut desk, now), [2]);
+    assert_eq!(desk.room(), 0);
+    assert_eq!(desk.next_due(), Some(now + PATIENCE));
+    desk.deliveries(now + PATIENCE);
+    step(&mut desk);
+    assert_eq!(desk.room(), 2, "what is left is the two lanes");
+}
+
+/// Each of them had no more than its share, and none was parked.
+#[test]
+fn memory_that_several_slow_keys_fill_together_is_freed_after_a_while() {
+    let (mut desk, now) = (desk(0, 0, vec![]), Instant::now());
+    read(&mut desk, 1, &["a", "a", "b", "b"]);
+    assert_eq!(delivered(&mut desk, now), [1, 3]);
+    assert_eq!(desk.room(), 0);
+    assert_eq!(desk.next_due(), Some(now + PATIENCE));
+    desk.deliveries(now + PATIENCE);
+    let step = step(&mut desk);
+    assert_eq!(step.parked.len(), 2, "one of them is enough");
+    assert_eq!(desk.room(), 1);
+}
+
+#[test]
+fn of_the_keys_that_fill_the_memory_the_fullest_is_parked() {
+    let (mut desk, now) = (desk(0, 0, vec![]), Instant::now());
+    read(&mut desk, 1, &["b", "a", "a", "a"]);
+    assert_eq!(delivered(&mut desk, now), [1, 2]);
+    desk.deliveries(now + PATIENCE);
+    assert_eq!(places(&step(&mut desk)).iter().map(|place| place.0).collect::<Vec<_>>(), [2, 3, 4]);
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
+use tokio::time::Instant;
+use tracing::Instrument;
 
-use super::Outbox;
 use super::lanes::Came;
+use super::{Outbox, measure};
 use crate::dispatch::{Envelope, backoff_up_to, panic_message};
 use crate::process::PlanError;
 use crate::process::answer::Answer;
@@ -18,10 +20,24 @@ use crate::{
 impl Outbox {
     /// Tries a task, and says what came of it.
     pub(super) async fn attempt(&self, entry: &OutboxEntry) -> Came {
-        match AssertUnwindSafe(self.try_once(entry)).catch_unwind().await {
-            Ok(came) => came,
-            Err(panic) => self.retry(entry, panic_message(&*panic)),
-        }
+        let OutboxEntry { id, process, instance, task, attempts, .. } = entry;
+        let name = match task {
+            OutboxTask::Command(command) => &command.name,
+            OutboxTask::Deadline(name) => name,
+        };
+        let span =
+            tracing::info_span!("task", process, %instance, name, task = %id, attempt = attempts + 1);
+        let began = Instant::now();
+        measure::begins(entry, self.dispatcher.core().clock.now());
+        let attempt = async {
+            match AssertUnwindSafe(self.try_once(entry)).catch_unwind().await {
+                Ok(came) => came,
+                Err(panic) => self.retry(entry, panic_message(&*panic)),
+            }
+        };
+        let came = attempt.instrument(span).await;
+        measure::came(entry, &came, began.elapsed());
+        came
     }
 
     async fn try_once(&self, entry: &OutboxEntry) -> Came {

@@ -39,7 +39,7 @@ pub struct OutboxEntry {
     pub task: OutboxTask,
     /// Cause and causal chain of the command.
     pub metadata: Metadata,
-    /// When it is to be done.
+    /// When it is to be done; for what was not put off the beginning of 1970, which every clock is past.
     pub due_at: Timestamp,
     /// When it is to be tried next; `due_at` until an attempt fails.
     pub retry_at: Timestamp,

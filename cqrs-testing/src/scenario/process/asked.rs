@@ -1,9 +1,10 @@
 //! What a process manager asks for.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
 use std::time::Duration;
 
-use cqrs_core::{OutboxEntry, OutboxTask, Outgoing, ProcessManager, planning};
+use cqrs_core::{InstanceId, OutboxEntry, OutboxTask, Outgoing, ProcessManager, planning};
 
 use super::ProcessScenario;
 use crate::app::BEGINNING;
@@ -18,7 +19,8 @@ pub struct Asked<P> {
 }
 
 pub(super) enum Outcome {
-    Tasks(Vec<OutboxEntry>),
+    /// Tasks, and the names of deadlines that are not wanted any more, in order.
+    Tasks(Vec<OutboxEntry>, BTreeSet<String>),
     Retry(Duration),
     Park,
     Stuck(String),
@@ -27,7 +29,8 @@ pub(super) enum Outcome {
 impl<P: ProcessManager> Asked<P> {
     /// Expects it to ask for exactly this, in this order. The scenario goes on.
     ///
-    /// Commands are compared by name and JSON, and all by how long after their cause they are due.
+    /// Commands are compared by name and JSON, and all by how long after their cause they are due. Deadlines that are
+    /// cancelled are compared last, wherever they stand. A deadline that takes the place of another cancels nothing.
     ///
     /// # Panics
     ///
@@ -35,17 +38,22 @@ impl<P: ProcessManager> Asked<P> {
     #[track_caller]
     pub fn then(self, expected: impl IntoIterator<Item = Outgoing>) -> ProcessScenario<P> {
         let Self { mut scenario, outcome } = self;
-        let mut wanted = String::new();
+        let (mut wanted, mut cancelled) = (String::new(), BTreeSet::new());
         for outgoing in expected {
             let asked = planning::asked(outgoing);
             let unwritable = |error| format!("a command cannot be written as JSON: {error}");
-            let (task, after) = scenario.story.get(asked.map_err(unwritable));
-            wanted += &line(&task, after);
+            match scenario.story.get(asked.map_err(unwritable)) {
+                planning::Asked::Task(task, after) => wanted += &line(&task, after),
+                planning::Asked::NoDeadline(name) => drop(cancelled.insert(name)),
+            }
         }
+        wanted += &lines(&cancelled);
         let now = scenario.history.now;
         let found: String = match &outcome {
-            Outcome::Tasks(tasks) => {
-                tasks.iter().map(|task| line(&task.task, task.due_at.since(now))).collect()
+            Outcome::Tasks(tasks, cancelled) => {
+                let tasks: String =
+                    tasks.iter().map(|task| line(&task.task, task.due_at.since(now))).collect();
+                tasks + &lines(cancelled)
             }
             other => scenario.story.fail(&format!("expected it to ask for\n{wanted}but {}", other.told())),
         };
@@ -121,14 +129,31 @@ impl<P: ProcessManager> Asked<P> {
 }
 
 impl Outcome {
+    /// What a step asks for. A deadline that is asked for again is not told as cancelled.
+    pub(super) fn of(tasks: Vec<OutboxEntry>, cancels: &[(InstanceId, String)]) -> Self {
+        let is_asked_for = |(instance, name): &&(InstanceId, String)| {
+            tasks.iter().any(|entry| {
+                entry.instance == *instance
+                    && matches!(&entry.task, OutboxTask::Deadline(other) if other == name)
+            })
+        };
+        let cancelled = cancels.iter().filter(|cancel| !is_asked_for(cancel));
+        let cancelled = cancelled.map(|(_, name)| name.clone()).collect();
+        Self::Tasks(tasks, cancelled)
+    }
+
     fn told(&self) -> String {
         match self {
             Self::Retry(after) => format!("the command is tried again after {after:?}"),
             Self::Park => "the command is parked".to_owned(),
             Self::Stuck(error) => format!("the instance is stuck: {error}"),
-            Self::Tasks(tasks) if tasks.is_empty() => "nothing is asked for".to_owned(),
-            Self::Tasks(tasks) => {
-                let names: Vec<_> = tasks.iter().map(|entry| short(&entry.task)).collect();
+            Self::Tasks(tasks, cancelled) if tasks.is_empty() && cancelled.is_empty() => {
+                "nothing is asked for".to_owned()
+            }
+            Self::Tasks(tasks, cancelled) => {
+                let tasks = tasks.iter().map(|entry| short(&entry.task));
+                let cancelled = cancelled.iter().map(|name| format!("no deadline {name:?}"));
+                let names: Vec<_> = tasks.chain(cancelled).collect();
                 format!("it asks for {}", names.join(", "))
             }
         }
@@ -151,6 +176,11 @@ fn line(task: &OutboxTask, after: Duration) -> String {
         }
         OutboxTask::Deadline(name) => format!("deadline {name:?}{after}\n"),
     }
+}
+
+/// Deadlines that are cancelled, with a line for each.
+fn lines(cancelled: &BTreeSet<String>) -> String {
+    cancelled.iter().map(|name| format!("no deadline {name:?}\n")).collect()
 }
 
 /// All that was asked for, by whom, and for when, from the scenario's beginning.

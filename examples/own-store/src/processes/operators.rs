@@ -1,12 +1,12 @@
 //! What operators see and decide.
 
 use cqrs_core::{
-    CommandId, InstanceId, InstanceQuery, InstanceRecord, OutboxEntry, OutboxState, Position, TaskDecision,
-    TaskPage, TaskQuery, Timestamp,
+    CommandId, InstanceId, InstanceQuery, InstanceRecord, OutboxEntry, OutboxState, TaskDecision, TaskPage,
+    TaskQuery, Timestamp,
 };
 
 use super::Processes;
-use crate::fact::{Change, Done, Fact};
+use crate::fact::{Change, Fact};
 
 impl Processes {
     pub(crate) fn list_instances(
@@ -46,10 +46,7 @@ impl Processes {
                 (task.entry.state, task.entry.retry_at, task.entry.attempts) =
                     (OutboxState::Pending, at, 0);
             }
-            (TaskDecision::Drop, _) => {
-                (task.entry.state, task.done) =
-                    (OutboxState::Dropped, Some(Done { at, position: Position::ZERO }));
-            }
+            (TaskDecision::Drop, _) => task = task.dropped(at),
         }
         (vec![Fact::Task(task)], true)
     }

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use coins::{AccountId, Amount, Coins};
-use cqrs_core::Version;
+use coins::{AccountId, Amount, Coins, DatabaseAddress};
+use cqrs_core::{Position, Version};
 use serde_json::{Value, json};
 
 use super::accounts::Richest;
@@ -15,23 +15,27 @@ use crate::show::{self, EventLine};
 /// More events than an account has in the session.
 const WHOLE_STREAM: usize = 100;
 
-/// Plays the session, on a file that is to be made and kept, or on one that goes when it is over.
+/// Plays the session, on a database that is to be made and kept, or on one that goes when it is over.
 pub(super) async fn run(db: Option<&Path>, output: Output) -> Result<(), Failure> {
     let directory = tempfile::tempdir().map_err(|error| {
         Failure::Store(format!("cannot make a temporary directory for the session: {error}"))
     })?;
-    let path = match db {
-        // A path that cannot be looked at is left to the store, which says what is wrong with it.
-        Some(path) if path.try_exists().unwrap_or(false) => {
-            return Err(Failure::Misplaced(format!(
-                "{} exists: the session wants a new file, so that its answers are those of the talk",
-                path.display()
-            )));
-        }
-        Some(path) => path.to_owned(),
-        None => directory.path().join("coins.db"),
+    let file = directory.path().join("coins.db");
+    let database = DatabaseAddress::of(db.unwrap_or(&file));
+    let taken = || {
+        Failure::Misplaced(format!(
+            "{database} exists: the session wants a new database, so that its answers are those of the talk"
+        ))
     };
-    let coins = Coins::open(path).await?;
+    // A path that cannot be looked at is left to the store, which says what is wrong with it.
+    if matches!(&database, DatabaseAddress::File(path) if path.try_exists().unwrap_or(false)) {
+        return Err(taken());
+    }
+    let coins = Coins::open(db.unwrap_or(&file)).await?;
+    if coins.head().await? > Position::ZERO {
+        coins.close().await;
+        return Err(taken());
+    }
     let mut session = Session { coins: &coins, output, calls: Vec::new() };
     let result = session.play().await;
     let calls = Value::Array(session.calls);

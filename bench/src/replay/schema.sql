@@ -1,0 +1,4 @@
+CREATE TABLE IF NOT EXISTS totals (
+    meter_id INTEGER PRIMARY KEY,
+    total    INTEGER NOT NULL
+);

@@ -1,0 +1,352 @@
+//! Appending a batch: judged here by what is known, and written by one call, if all of that is so.
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use cqrs_core::{
+    Append, AppendError, Appended, CommandId, ExpectedVersion, InvalidAppend, Position, StoreError,
+    StreamId, Version,
+};
+use lru::LruCache;
+use sqlx::Row;
+
+use crate::connection::Database;
+use crate::error::{Fate, failed, fate, is_taken, not_written};
+use crate::head::Head;
+use crate::judge::{Facts, Known, Plan, Types, judge};
+use crate::read::{natural, receipt};
+use crate::session::{Profile, Session};
+
+const LOOK: &str = include_str!("sql/append_look.sql");
+const LOCK: &str = include_str!("sql/append_lock.sql");
+const APPEND: &str = include_str!("sql/append.sql");
+const TYPES: &str = include_str!("sql/append_types.sql");
+const INSERT_TYPES: &str = include_str!("sql/insert_event_types.sql");
+
+const ACTION: &str = "append";
+
+/// How many streams are remembered from one batch to the next: some 10 MiB of them.
+const STREAMS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+
+/// How often a batch is written by what is known, without a lock between the look and the writing. Beyond that, others
+/// write to the same streams, and it takes the lock first.
+const ATTEMPTS: usize = 2;
+
+type Batch = Vec<(Append, Result<(), InvalidAppend>)>;
+type Answers = Vec<Result<Appended, AppendError>>;
+
+/// Appends a batch.
+///
+/// It is written also when the caller goes away, once it is its turn.
+pub(crate) async fn append(
+    database: &Database,
+    head: &Arc<Head>,
+    batch: Vec<Append>,
+) -> Result<Answers, StoreError> {
+    let batch: Batch = batch
+        .into_iter()
+        .map(|append| {
+            let valid = append.validate();
+            (append, valid)
+        })
+        .collect();
+    let mut turn = database.appender().await?;
+    let head = Arc::clone(head);
+    let run = async move {
+        let appender = turn.as_mut().ok_or(StoreError::Closed)?;
+        let (answers, end) = appender.append(&batch).await?;
+        head.advance(end);
+        Ok(answers)
+    };
+    // A task is given up only when the runtime ends, or when it panics.
+    let lost = |error: tokio::task::JoinError| StoreError::OutcomeUnknown { source: error.into() };
+    tokio::spawn(run).await.map_err(lost)?
+}
+
+/// The connection that appends, and what it knows of the log.
+///
+/// The log only grows, and numbers of streams and event types stay. So what is known of them may be old, and never wrong
+/// in any other way.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    profile: Profile,
+    place: Arc<str>,
+    session: Option<Session>,
+    streams: LruCache<StreamId, (i64, Version)>,
+    types: Types,
+}
+
+impl Appender {
+    pub(crate) fn new(profile: Profile, place: Arc<str>) -> Self {
+        let streams = LruCache::new(STREAMS);
+        Self { profile, place, session: None, streams, types: Types::new() }
+    }
+
+    /// Closes the connection.
+    pub(crate) async fn close(self) {
+        if let Some(session) = self.session {
+            session.close().await;
+        }
+    }
+
+    /// Appends, and tells where the log ends then, as far as that was seen.
+    async fn append(&mut self, batch: &Batch) -> Result<(Answers, Position), StoreError> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            // The server may be another one now, which lacks what the last one had.
+            None => {
+                self.forget();
+                self.profile.open().await.map_err(|error| failed(ACTION, &self.place, error))?
+            }
+        };
+        match self.append_by(&mut session, batch).await {
+            Ok(appended) => {
+                self.session = Some(session);
+                Ok(appended)
+            }
+            Err(Problem::Json(error)) => {
+                self.keep(session).await;
+                Err(StoreError::backend(ACTION, error))
+            }
+            Err(Problem::Asked(error)) => {
+                if fate(&error) == Fate::Failed {
+                    self.keep(session).await;
+                }
+                Err(failed(ACTION, &self.place, error))
+            }
+            Err(Problem::Written(error)) => {
+                if fate(&error) == Fate::Failed {
+                    self.keep(session).await;
+                }
+                Err(not_written(ACTION, &self.place, error))
+            }
+        }
+    }
+
+    /// Keeps a connection after a failure, if it can be used again.
+    async fn keep(&mut self, mut session: Session) {
+        if session.roll_back().await.is_ok() {
+            self.session = Some(session);
+        }
+    }
+
+    fn forget(&mut self) {
+        self.streams.clear();
+        self.types.clear();
+    }
+
+    async fn append_by(
+        &mut self,
+        session: &mut Session,
+        batch: &Batch,
+    ) -> Result<(Answers, Position), Problem> {
+        self.learn_types(session, batch).await?;
+        let mut facts = self.recall(session, batch).await?;
+        let mut attempts = 0;
+        loop {
+            let plan = judge(&facts, &self.types, batch)?;
+            match facts.as_of {
+                Some(head) if plan.is_empty() => {
+                    self.remember(&plan, 0);
+                    return Ok((plan.answers(head), head));
+                }
+                // What writes nothing is answered by what is so now; and a refusal needs a look for a receipt.
+                None if plan.is_empty() || !plan.checked_commands.is_empty() => {}
+                _ if attempts == ATTEMPTS => break,
+                _ => {
+                    attempts += 1;
+                    if let Some(written) = self.write(session, plan).await? {
+                        return Ok(written);
+                    }
+                }
+            }
+            facts = look_at_all(session, batch).await?;
+        }
+        session.begin().await?;
+        session.run(sqlx::query(LOCK)).await?;
+        let facts = look_at_all(session, batch).await?;
+        let plan = judge(&facts, &self.types, batch)?;
+        let written = match facts.as_of {
+            Some(head) if plan.is_empty() => (plan.answers(head), head),
+            // Nobody else can have written since.
+            _ => self.write(session, plan).await?.ok_or(sqlx::Error::RowNotFound)?,
+        };
+        if let Err(error) = session.commit().await {
+            // What was written was not, perhaps.
+            self.forget();
+            return Err(Problem::Written(error));
+        }
+        Ok(written)
+    }
+
+    /// What is known of the streams of a batch; what is not known is looked up.
+    async fn recall(&mut self, session: &mut Session, batch: &Batch) -> Result<Facts, Problem> {
+        let mut streams = HashMap::new();
+        let mut unknown = Vec::new();
+        for write in batch.iter().filter(|(_, valid)| valid.is_ok()).flat_map(|(append, _)| &append.writes)
+        {
+            if streams.contains_key(&write.stream) {
+                continue;
+            }
+            let known = match (self.streams.get(&write.stream), write.expected) {
+                // Whoever expects more has seen more.
+                (Some((_, version)), ExpectedVersion::Exact(expected)) if *version < expected => None,
+                (Some((number, version)), _) => Some(Known { number: Some(*number), version: *version }),
+                // Most likely whoever expects none is right.
+                (None, ExpectedVersion::NoStream | ExpectedVersion::Exact(Version::ZERO)) => {
+                    Some(Known::NONE)
+                }
+                (None, _) => None,
+            };
+            if known.is_none() {
+                unknown.push(&write.stream);
+            }
+            streams.insert(write.stream.clone(), known.unwrap_or(Known::NONE));
+        }
+        let mut facts = Facts { streams, ..Facts::default() };
+        if !unknown.is_empty() {
+            look(session, &mut facts, &unknown, &[]).await?;
+        }
+        Ok(facts)
+    }
+
+    /// Takes in the numbers of the batch's event types, and gives numbers to new ones. A type that nothing is
+    /// written of in the end does no harm.
+    async fn learn_types(&mut self, session: &mut Session, batch: &Batch) -> Result<(), Problem> {
+        let mut unknown = HashSet::new();
+        for write in batch.iter().filter(|(_, valid)| valid.is_ok()).flat_map(|(append, _)| &append.writes)
+        {
+            let known = self.types.get(write.stream.category());
+            for event in &write.events {
+                if !known.is_some_and(|known| known.contains_key(&event.event_type)) {
+                    unknown.insert((write.stream.category(), &event.event_type));
+                }
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let (categories, names): (Vec<&str>, Vec<&str>) =
+            unknown.iter().map(|(category, name)| (*category, name.as_ref())).unzip();
+        let insert = sqlx::query(INSERT_TYPES).bind(&categories).bind(&names);
+        session.run(insert).await?;
+        let (rows, _) = session.run(sqlx::query(TYPES).bind(&categories).bind(&names)).await?;
+        for row in &rows {
+            let (category, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            self.types.entry(category).or_default().insert(name.into(), row.try_get(2)?);
+        }
+        Ok(())
+    }
+
+    /// Writes a plan, unless somebody else was faster: then it rests on what is no longer so.
+    async fn write(
+        &mut self,
+        session: &mut Session,
+        plan: Plan,
+    ) -> Result<Option<(Answers, Position)>, Problem> {
+        let (checked, versions): (Vec<&str>, Vec<i64>) = plan
+            .checked_streams
+            .iter()
+            .map(|(stream, version)| (stream.as_str(), version.as_u64() as i64))
+            .unzip();
+        let commands: Vec<_> = plan.checked_commands.iter().map(|command| command.as_uuid()).collect();
+        let new: Vec<_> = plan.new_streams.iter().map(StreamId::as_str).collect();
+        let statement = sqlx::query(APPEND).bind(checked).bind(versions).bind(commands).bind(new);
+        let receipts = &plan.receipts;
+        let statement = plan
+            .events
+            .bind(statement)
+            .bind(receipts.iter().map(|receipt| receipt.command.as_uuid()).collect::<Vec<_>>())
+            .bind(receipts.iter().map(|receipt| receipt.position).collect::<Vec<_>>())
+            .bind(receipts.iter().map(|receipt| receipt.events).collect::<Vec<_>>())
+            .bind(receipts.iter().map(|receipt| receipt.versions.as_str()).collect::<Vec<_>>());
+        let (rows, _) = match session.run(statement).await {
+            Err(error) if is_taken(&error) => return Ok(None),
+            done => done.map_err(Problem::Written)?,
+        };
+        let read = || {
+            let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+            Ok((row.try_get(0)?, row.try_get(1)?))
+        };
+        let (head, last_stream): (Option<i64>, Option<i64>) = read().map_err(Problem::Written)?;
+        let Some(head) = head else { return Ok(None) };
+        self.remember(&plan, last_stream.unwrap_or_default());
+        let head = Position::new(head as u64);
+        let end = head.plus(plan.events.len() as u64);
+        Ok(Some((plan.answers(head), end)))
+    }
+
+    /// Takes in where the streams of a batch are after it.
+    fn remember(&mut self, plan: &Plan, last_stream: i64) {
+        for (stream, Known { number, version }) in &plan.streams {
+            if let Some(number) = number {
+                let number = if *number < 0 { last_stream - number } else { *number };
+                self.streams.put(stream.clone(), (number, *version));
+            }
+        }
+    }
+}
+
+/// Why a batch was not written.
+enum Problem {
+    /// Nothing was to be written yet, save numbers of event types.
+    Asked(sqlx::Error),
+    /// Perhaps it was.
+    Written(sqlx::Error),
+    Json(serde_json::Error),
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Asked(error)
+    }
+}
+
+impl From<serde_json::Error> for Problem {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
+}
+
+/// Looks up all that a batch can be judged by, as of one moment.
+async fn look_at_all(session: &mut Session, batch: &Batch) -> Result<Facts, Problem> {
+    let valid = batch.iter().filter(|(_, valid)| valid.is_ok()).map(|(append, _)| append);
+    let streams: HashSet<_> = valid.flat_map(|append| &append.writes).map(|write| &write.stream).collect();
+    let streams: Vec<_> = streams.into_iter().collect();
+    let commands: Vec<_> = batch.iter().filter_map(|(append, _)| append.receipt).collect();
+    let none = streams.iter().map(|stream| ((*stream).clone(), Known::NONE)).collect();
+    let mut facts = Facts { streams: none, ..Facts::default() };
+    let head = look(session, &mut facts, &streams, &commands).await?;
+    facts.as_of = Some(head);
+    Ok(facts)
+}
+
+/// Takes in streams and receipts that there are. Returns the end of the log at the same moment.
+async fn look(
+    session: &mut Session,
+    facts: &mut Facts,
+    streams: &[&StreamId],
+    commands: &[CommandId],
+) -> Result<Position, Problem> {
+    let names: Vec<_> = streams.iter().map(|stream| stream.as_str()).collect();
+    let ids: Vec<_> = commands.iter().map(|command| command.as_uuid()).collect();
+    let (rows, _) = session.run(sqlx::query(LOOK).bind(names).bind(ids)).await?;
+    let mut head = Position::ZERO;
+    for row in &rows {
+        let key = (natural(row, 1)? as usize).wrapping_sub(1);
+        match row.try_get::<i32, _>(0)? {
+            0 => head = Position::new(natural(row, 2)?),
+            1 => {
+                let known =
+                    Known { number: Some(row.try_get(2)?), version: Version::new(natural(row, 3)?) };
+                facts.streams.extend(streams.get(key).map(|stream| ((*stream).clone(), known)));
+            }
+            _ => {
+                let first = receipt(row, 2)?;
+                facts.receipts.extend(commands.get(key).map(|command| (*command, first)));
+            }
+        }
+    }
+    Ok(head)
+}

@@ -1,0 +1,3 @@
+-- Writes a batch, see append_batch.
+SELECT head, last_stream
+FROM append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);

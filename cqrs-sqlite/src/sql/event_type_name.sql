@@ -1,0 +1,2 @@
+-- The name of event type ?1.
+SELECT name FROM event_types WHERE id = ?1;

@@ -1,0 +1,2 @@
+-- ?1 book.
+DELETE FROM loans WHERE book = ?1;
