@@ -15,7 +15,7 @@ test:
 
 # Worlds in which everything goes wrong, many of them.
 simulate seeds="10000":
-    SIMULATION_SEEDS={{seeds}} cargo test --workspace --locked --test simulation
+    SIMULATION_SEEDS={{seeds}} cargo test --workspace --locked --config .ci/simulation.toml --test simulation
 
 # The documentation of the public interface.
 doc:

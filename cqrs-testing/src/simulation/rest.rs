@@ -96,9 +96,11 @@ impl<W: World> Lives<'_, W> {
         }
     }
 
-    /// Lets time pass from one due task to the next, until there is none.
+    /// Lets time pass from one due task to the next, until there is none and the log has stood still meanwhile: the
+    /// clock runs on while the last events are waited for, and what it makes due then is not waited for.
     async fn come_to_rest(&self, app: &App, store: &W::Store) {
         for _ in 0..ROUNDS {
+            let head = end(store).await;
             match app.settle().await {
                 // How many may be parked is the world's to say, and is counted in the end.
                 Ok(Consistency::Reached | Consistency::Parked) => {}
@@ -110,7 +112,8 @@ impl<W: World> Lives<'_, W> {
                 // What has come due since it was looked at is waited for.
                 (Ok(_), Ok(due)) if !due.is_empty() => {}
                 (Ok(Some(next)), Ok(_)) => self.clock.put_forward(next.since(now)),
-                (Ok(None), Ok(_)) => return,
+                (Ok(None), Ok(_)) if end(store).await == head => return,
+                (Ok(None), Ok(_)) => {}
                 (Err(error), _) | (_, Err(error)) => {
                     panic!("the tasks cannot be read: {}", describe(&error))
                 }
@@ -118,6 +121,10 @@ impl<W: World> Lives<'_, W> {
         }
         panic!("tasks come due for ever");
     }
+}
+
+async fn end(store: &impl Store) -> Position {
+    store.head().await.unwrap_or_else(|error| panic!("the log's end cannot be read: {}", describe(&error)))
 }
 
 async fn log(store: &impl Store) -> Vec<RecordedEvent> {
