@@ -144,11 +144,6 @@ impl<E: Clone> Desk<E> {
         desk
     }
 
-    /// How many steps there were.
-    pub(super) fn revision(&self) -> u64 {
-        self.revision
-    }
-
     /// Up to where the log was read.
     pub(super) fn read_to(&self) -> Position {
         self.read_to

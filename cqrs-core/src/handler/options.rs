@@ -45,6 +45,9 @@ pub struct HandlerOptions {
     /// How long a delivery stays unrecorded while others follow. When there is nothing else to do, it is recorded at
     /// once. 50 ms by default.
     pub commit_every: Duration,
+    /// For how long a runner that has died without a word keeps others from its work, unless the store knows of its
+    /// death. It is renewed when a third of it has passed. 10 s by default.
+    pub lease: Duration,
 }
 
 impl Default for HandlerOptions {
@@ -58,6 +61,7 @@ impl Default for HandlerOptions {
             first_retry: Duration::from_millis(100),
             max_retry: Duration::from_secs(60),
             commit_every: Duration::from_millis(50),
+            lease: Duration::from_secs(10),
         }
     }
 }
@@ -69,6 +73,7 @@ impl HandlerOptions {
             partitions: self.partitions.max(1),
             concurrency: self.concurrency.max(1),
             in_flight: self.in_flight.max(1),
+            lease: self.lease.max(Duration::from_millis(1)),
             ..self
         }
     }

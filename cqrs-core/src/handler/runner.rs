@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::calls::{Calls, Committed, Page, Seen};
 use super::delivery::{Counter, Event, panicked};
@@ -18,23 +18,15 @@ use super::desk::{Desk, Outcome, Stored};
 use super::insist::Troubles;
 use super::lane::{Key, after};
 use super::{EventHandler, HandlerOptions};
-use crate::dispatch::backoff;
-use crate::subscribe::Reporter;
+use crate::subscribe::{FOLLOW, Reporter, Tenant, Whose};
 use crate::{Clock, EventPart, IdSource, Position, Store, SubscriberState, describe};
 
 /// How often the runner looks for what an operator wants, when nobody of this process tells it.
 const POLL: Duration = Duration::from_millis(500);
 
-/// How often a runner that is busy shows that it is, if only by a step that changes nothing.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-
 /// How often the status of a runner that has something to do is looked after: the head of the log while it is behind,
 /// its rate, and for how long its oldest event has been waiting.
 const ROUND: Duration = Duration::from_secs(1);
-
-/// After how many looks at a checkpoint that does not move a runner that stands by believes that nobody is busy. It is
-/// longer than a few heartbeats.
-const QUIET: u32 = 6;
 
 /// Runs one event handler.
 pub(crate) struct HandlerRunner<H> {
@@ -60,7 +52,7 @@ pub(crate) struct Around {
 enum Ended {
     /// For good.
     Stopped,
-    /// Another runner was faster, or is.
+    /// Another runner works, or has worked.
     Fenced,
 }
 
@@ -95,7 +87,6 @@ struct Work<H: EventHandler> {
     /// Since when there is something to store.
     news_since: Option<Instant>,
     next_look: Instant,
-    last_step: Instant,
     /// Whether a failure has ended the handler.
     ended: bool,
 }
@@ -110,24 +101,40 @@ impl<H: EventHandler> HandlerRunner<H> {
         Self { counter, calls, clock, marks, stop }
     }
 
-    /// Delivers until told to stop. What is under way then is finished and recorded.
+    /// Delivers until told to stop, whenever it holds the lease. What is under way then is finished and recorded.
     pub(crate) async fn run(self) {
+        let Counter { store, ids, options, .. } = &*self.counter;
+        let lease = Some(format!("handler {}", H::NAME));
+        let mut tenant =
+            Tenant::new(Arc::clone(store), Arc::clone(&self.clock), &**ids, lease, options.lease);
+        let mut stop = self.stop.clone();
         let mut failures = 0;
         while !*self.stop.borrow() {
+            let is_ours = tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break,
+                is_ours = self.turn(&mut tenant) => is_ours,
+            };
+            if !is_ours {
+                continue;
+            }
             let mut tasks = JoinSet::new();
-            let lived = AssertUnwindSafe(self.live(&mut tasks)).catch_unwind().await;
+            let lived = AssertUnwindSafe(async {
+                tokio::select! {
+                    biased;
+                    ended = self.live(&mut tasks) => ended,
+                    () = lost(&mut tenant) => Ended::Fenced,
+                }
+            });
+            let lived = lived.catch_unwind().await;
             // Whatever runs still is delivered again, and not at the same time.
             tasks.shutdown().await;
             self.calls.troubles.clear();
             match lived {
-                Ok(Ended::Stopped) => return,
+                Ok(Ended::Stopped) => break,
                 Ok(Ended::Fenced) => {
-                    tracing::info!(handler = H::NAME, "another runner was faster, and this one stands by");
-                    let mut stop = self.stop.clone();
-                    tokio::select! {
-                        () = self.stand_by() => {}
-                        () = stopped(&mut stop) => {}
-                    }
+                    tracing::info!(handler = H::NAME, "another runner has taken over");
+                    tenant.doubt();
                 }
                 Err(panic) => {
                     failures += 1;
@@ -136,24 +143,43 @@ impl<H: EventHandler> HandlerRunner<H> {
                 }
             }
         }
+        tenant.give_back().await;
     }
 
-    /// Waits while another runner is busy: two that are would only fence each other, and finish nothing that takes long.
-    async fn stand_by(&self) {
-        let (mut last, mut looks) = (0, 0);
-        while looks < QUIET {
-            // Of two that stand by, one begins first.
-            tokio::time::sleep(backoff(2 * POLL, 1, &*self.counter.ids)).await;
-            let desk = self.calls.load().await;
-            let reporter = &self.calls.troubles.reporter;
-            reporter.head(self.calls.head().await);
-            reporter.parked(desk.held_back() as u64);
-            reporter.reached(desk.settled());
-            reporter.stays();
-            reporter.is(SubscriberState::Running);
-            looks = if desk.revision() == last { looks + 1 } else { 0 };
-            last = desk.revision();
+    /// Whether it is this runner's turn. While it is another one's, it tells how far that one has come, once, and waits
+    /// until it may be otherwise.
+    async fn turn(&self, tenant: &mut Tenant) -> bool {
+        let reporter = &self.calls.troubles.reporter;
+        let mut failures = 0;
+        let until = loop {
+            match tenant.hold().await {
+                Ok(Whose::Ours) => return self.calls.troubles.over("take its turn", true),
+                Ok(Whose::Theirs { until }) => break self.calls.troubles.over("take its turn", until),
+                Err(error) => {
+                    failures += 1;
+                    self.calls.troubles.pause("take its turn", failures, describe(&error)).await;
+                }
+            }
+        };
+        let desk = self.calls.load().await;
+        let head = self.calls.head().await;
+        reporter.head(head);
+        reporter.parked(desk.held_back() as u64);
+        reporter.reached(desk.settled());
+        reporter.stays();
+        reporter.is(SubscriberState::Waiting { until });
+        let further = async {
+            match self.counter.store.wait_beyond(head).await {
+                Ok(_) => sleep(FOLLOW).await,
+                Err(_) => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = sleep(Tenant::ASK) => {}
+            () = further => {}
         }
+        false
     }
 
     /// From what the store has, until the end or until another runner was faster.
@@ -174,7 +200,6 @@ impl<H: EventHandler> HandlerRunner<H> {
             stored: None,
             news_since: None,
             next_look: Instant::now(),
-            last_step: Instant::now(),
             ended: false,
         };
         loop {
@@ -188,7 +213,7 @@ impl<H: EventHandler> HandlerRunner<H> {
             if !stopping && now >= work.next_round && self.has_rounds(&desk, &work) {
                 self.round(&desk, &mut work, now);
             }
-            let due = self.next_due(&desk, &work, !tasks.is_empty(), stopping);
+            let due = self.next_due(&desk, &work, stopping);
             tokio::select! {
                 biased;
                 () = stopped(&mut stop), if !stopping => {}
@@ -204,8 +229,9 @@ impl<H: EventHandler> HandlerRunner<H> {
                             self.calls.troubles.reporter.reached(settled);
                             work.loads.extend(loads);
                         }
-                        Committed::Fenced => return Ended::Fenced,
-                        Committed::GaveUp => return Ended::Stopped,
+                        Committed::Fenced if !work.ended => return Ended::Fenced,
+                        // Whoever works now comes to the same event.
+                        Committed::Fenced | Committed::GaveUp => return Ended::Stopped,
                     }
                 }
                 seen = answer(&mut work.looking) => match seen {
@@ -248,15 +274,13 @@ impl<H: EventHandler> HandlerRunner<H> {
         if work.committing.is_some() {
             return;
         }
-        let quiet = !tasks.is_empty() && now >= work.last_step + HEARTBEAT;
-        if !desk.has_news() && !quiet {
+        if !desk.has_news() {
             work.loads.extend(desk.take_loads());
             return;
         }
         let since = *work.news_since.get_or_insert(now);
         let options = &self.counter.options;
-        if quiet
-            || desk.is_idle()
+        if desk.is_idle()
             || desk.has_loads()
             || desk.unstored() >= options.in_flight.div_ceil(4)
             || now >= after(since, options.commit_every)
@@ -264,7 +288,6 @@ impl<H: EventHandler> HandlerRunner<H> {
         {
             let Stored { step, settled, loads } = desk.step(self.clock.now());
             work.news_since = None;
-            work.last_step = now;
             work.stored = Some((settled, loads));
             work.committing = Some(self.calls.commit(step));
         }
@@ -283,16 +306,8 @@ impl<H: EventHandler> HandlerRunner<H> {
     }
 
     /// When there is something to begin, even though nothing happens by then. What is stopping begins commits alone.
-    fn next_due(
-        &self,
-        desk: &Desk<Event<H>>,
-        work: &Work<H>,
-        busy: bool,
-        stopping: bool,
-    ) -> Option<Instant> {
+    fn next_due(&self, desk: &Desk<Event<H>>, work: &Work<H>, stopping: bool) -> Option<Instant> {
         let commit = work.news_since.map(|since| after(since, self.counter.options.commit_every));
-        let heartbeat = busy.then(|| work.last_step + HEARTBEAT);
-        let commit = [commit, heartbeat].into_iter().flatten().min();
         let commit = commit.filter(|_| work.committing.is_none());
         if stopping {
             return commit;
@@ -344,6 +359,18 @@ impl<H: EventHandler> HandlerRunner<H> {
             }
             None => SubscriberState::Running,
         });
+    }
+}
+
+/// Waits until another runner has the lease, and renews it until then. A store that fails may be asked again: the lease
+/// lasts three times as long.
+async fn lost(tenant: &mut Tenant) {
+    loop {
+        match tenant.hold().await {
+            Ok(Whose::Ours) => sleep(tenant.rest().unwrap_or(Tenant::ASK)).await,
+            Ok(Whose::Theirs { .. }) => return,
+            Err(_) => sleep(Tenant::ASK).await,
+        }
     }
 }
 

@@ -100,14 +100,19 @@ impl Tenant {
         self.seen(holder, until).is_some_and(|since| since.elapsed() >= self.lasts)
     }
 
+    /// Asks the store the next time, since somebody else has worked.
+    pub(crate) fn doubt(&mut self) {
+        self.known = Known::Nothing;
+    }
+
     /// How long one may rest before the lease is to be renewed; `None` for work without one.
     pub(crate) fn rest(&self) -> Option<Duration> {
         self.lease.as_ref().map(|_| self.lasts / 3)
     }
 
-    /// Lets the next one work at once.
+    /// Lets the next one work at once. Who was stopped while he asked may have the lease and not know it.
     pub(crate) async fn give_back(self) {
-        let (Some(lease), Known::Held { .. }) = (&self.lease, self.known) else { return };
+        let (Some(lease), Known::Held { .. } | Known::Nothing) = (&self.lease, self.known) else { return };
         if let Err(error) = self.store.release_lease(lease, self.holder).await {
             tracing::debug!(lease, %error, "a lease was not given back, and ends in its time");
         }

@@ -9,6 +9,7 @@
 
 mod carry;
 mod hand;
+mod paused;
 mod told;
 
 use std::cell::Cell;
@@ -16,6 +17,7 @@ use std::cell::Cell;
 pub use carry::{Carry, carry};
 use cqrs_core::*;
 pub use hand::Hand;
+pub use paused::PausedClock;
 use serde::{Deserialize, Serialize};
 pub use told::{Text, log_here, measured, metrics_here};
 

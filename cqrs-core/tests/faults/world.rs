@@ -8,12 +8,11 @@ use async_trait::async_trait;
 use cqrs_core::*;
 use cqrs_memory::{InMemory, MemoryStore};
 use cqrs_testing::{Faults, FaultyStore};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::books::{Books, take_in};
 use crate::client::{Told, Waited};
-use crate::common::{Carry, PotEvent, router};
+use crate::common::{Carry, PausedClock, PotEvent, router};
 
 pub(crate) type Sums = BTreeMap<String, i64>;
 
@@ -23,13 +22,13 @@ pub(crate) struct World {
     /// In a database of its own, as it were: it is still there after a crash.
     sums: InMemory<Sums>,
     told: Mutex<Vec<Told>>,
-    began: Instant,
+    clock: PausedClock,
 }
 
 impl World {
     pub(crate) fn new(faults: Faults) -> Self {
         let store = FaultyStore::new(MemoryStore::new(), faults);
-        Self { store, sums: InMemory::default(), told: Mutex::default(), began: Instant::now() }
+        Self { store, sums: InMemory::default(), told: Mutex::default(), clock: PausedClock::new() }
     }
 
     /// Starts an application on a handle.
@@ -39,7 +38,7 @@ impl World {
         App::builder(store.clone())
             .router(router())
             .process_options(options)
-            .clock(PausedClock(self.began))
+            .clock(self.clock)
             .ids(Counted(store.seed(), AtomicU64::default()))
             .projection(PotSums, store.read_model(self.sums.clone()))
             .process_manager::<Carry>()
@@ -110,15 +109,6 @@ impl Projection for PotSums {
     async fn project(&self, event: &RecordedEvent<PotEvent>, sums: &mut Sums) -> Result<(), BoxError> {
         take_in(sums, &event.data);
         Ok(())
-    }
-}
-
-/// Tokio's clock, which is paused, since the world began.
-struct PausedClock(Instant);
-
-impl Clock for PausedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(1_700_000_000_000_000).plus(self.0.elapsed())
     }
 }
 

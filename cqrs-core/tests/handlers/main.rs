@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod lease;
 mod metrics;
 mod order;
 mod parked;

@@ -117,30 +117,6 @@ async fn the_status_of_a_handler_is_right_from_the_start() {
     assert_eq!(stands(&app), (3, 5, 2), "what is tried again does not");
 }
 
-/// What a handler has done is seen by the one that stands by.
-#[tokio::test(start_paused = true)]
-async fn a_handler_that_stands_by_tells_of_the_other_one() {
-    let store = MemoryStore::new();
-    let slow = || {
-        Probe::new(async |_| {
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            Ok(())
-        })
-    };
-    let mut apps = Vec::new();
-    for _ in 0..2 {
-        apps.push(App::builder(store.clone()).event_handler(slow()).start().await.unwrap());
-    }
-    for pot in ["a", "b"] {
-        apps[0].dispatch(add(pot, 1)).await.unwrap();
-    }
-    for app in &apps {
-        let mut status = app.watch_status(NAME).unwrap();
-        status.wait_for(|status| status.position == Position::new(2)).await.unwrap();
-        assert_eq!(status.borrow().head, Position::new(2));
-    }
-}
-
 /// A parked event that could not be read was tried again and again, and the status said that all is well.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_cannot_be_read_again_is_told() {
@@ -160,28 +136,4 @@ async fn an_event_that_cannot_be_read_again_is_told() {
     assert!(found.last_error.is_some_and(|(_, error)| error.contains("injected")), "it says why");
     probe.until_ended(1).await;
     status.wait_for(|status| status.state == SubscriberState::Running).await.unwrap();
-}
-
-/// Who was tried again when another runner was faster was so for as long as that one ran.
-#[tokio::test(start_paused = true)]
-async fn a_handler_that_stands_by_is_not_tried_again() {
-    let store = MemoryStore::new();
-    let faulty = FaultyStore::new(store.clone(), Faults::default());
-    let slow = || {
-        Probe::new(async |_| {
-            tokio::time::sleep(Duration::from_secs(60)).await;
-            Ok(())
-        })
-    };
-    let first = App::builder(faulty.clone()).event_handler(slow()).start().await.unwrap();
-    first.dispatch(add("a", 1)).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let _second = App::builder(store).event_handler(slow()).start().await.unwrap();
-    // The second one has shown by then that it is busy, and the first one looks where the handler is, and cannot.
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    faulty.inject(Operation::HandlerCheckpoint, std::iter::repeat_n(Fault::Fail, 2));
-    let mut status = first.watch_status(NAME).unwrap();
-    status.wait_for(|status| matches!(status.state, SubscriberState::Retrying { .. })).await.unwrap();
-    let running = status.wait_for(|status| status.state == SubscriberState::Running);
-    assert!(tokio::time::timeout(Duration::from_secs(5), running).await.is_ok());
 }

@@ -107,7 +107,7 @@ async fn other_partitions_begin_at_the_lowest_of_the_old() {
     assert_eq!(life(&store, options).await, [3, 4, 5, 6]);
 }
 
-/// Two runners without a lease: the faster one fences the other, and nothing is skipped.
+/// One of them works, and the other one knows what was done.
 #[tokio::test(start_paused = true)]
 async fn two_applications_with_one_handler_skip_nothing() {
     let store = MemoryStore::new();
