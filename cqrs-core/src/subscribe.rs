@@ -15,13 +15,14 @@ mod tenant;
 mod worker;
 
 pub(crate) use consumer::follow;
+pub(crate) use options::SHORTEST;
 pub use options::SubscribeOptions;
 pub(crate) use pages::Pages;
 pub use projection::Projection;
 pub use read_model::{Checkpoint, ReadModel};
 pub(crate) use rebuild::{Rebuildable, UnderWay};
 pub(crate) use reporter::{ProgressReporter, Reporter, Setback};
-pub(crate) use run::{FOLLOW, Halt, Runner, Worker};
+pub(crate) use run::{Halt, Runner, Worker};
 pub use start::StartFrom;
 pub(crate) use start::began;
 pub use status::{RebuildProgress, SubscriberKind, SubscriberState, SubscriberStatus};

@@ -15,10 +15,10 @@ use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
 use metrics_util::debugging::DebuggingRecorder;
 use tokio::sync::Semaphore;
 
-async fn app(store: &FaultyStore<MemoryStore>) -> App {
+async fn app(store: &FaultyStore<MemoryStore>, clock: PausedClock) -> App {
     let mut options = ProcessOptions::default();
     (options.max_attempts, options.first_retry) = (2, Duration::from_secs(8));
-    let builder = App::builder(store.clone()).router(router()).process_options(options);
+    let builder = App::builder(store.clone()).router(router()).process_options(options).clock(clock);
     builder.process_manager::<Carry>().start().await.unwrap()
 }
 
@@ -28,9 +28,10 @@ async fn the_metrics_tell_what_became_of_tasks_and_how_long_it_took() {
     let recorder = DebuggingRecorder::new();
     let (snapshotter, _here) = metrics_here(&recorder);
     let store = FaultyStore::new(MemoryStore::new(), Faults::default());
-    let app = app(&store).await;
+    let clock = PausedClock::new();
+    let app = app(&store, clock).await;
     // Whoever asks is not hit by what is to go wrong for the outbox.
-    let writer = App::builder(store.inner().clone()).start().await.unwrap();
+    let writer = App::builder(store.inner().clone()).clock(clock).start().await.unwrap();
     writer.dispatch(add("a", 9)).await.unwrap();
     for (n, faults, wanted) in
         [(0, 0, Consistency::Reached), (1, 1, Consistency::Reached), (2, 2, Consistency::Parked)]

@@ -34,17 +34,20 @@ impl Middleware for Notes {
 
 struct Nodes {
     store: MemoryStore,
+    clock: PausedClock,
     done: Done,
     transfers: u32,
 }
 
 impl Nodes {
     fn new() -> Self {
-        Self { store: MemoryStore::new(), done: Done::default(), transfers: 0 }
+        let (store, clock) = (MemoryStore::new(), PausedClock::new());
+        Self { store, clock, done: Done::default(), transfers: 0 }
     }
 
     async fn start(&self, number: u32) -> App {
         let app = App::builder(self.store.clone()).router(router()).process_manager::<Carry>();
+        let app = app.clock(self.clock);
         app.middleware(Notes(number, Arc::clone(&self.done))).start().await.unwrap()
     }
 
@@ -121,7 +124,7 @@ async fn one_that_comes_takes_its_share_and_one_that_goes_gives_it_back() {
 async fn the_share_of_one_that_dies_is_taken_over_when_its_lease_ends() {
     let mut nodes = Nodes::new();
     let dead = uuid::Uuid::from_u128(7);
-    let now = SystemClock.now();
+    let now = nodes.clock.now();
     // Somebody has a seat, and does nothing any more.
     let seat = nodes.store.acquire_lease("outbox seat 0", dead, now, now.plus(Duration::from_secs(3_600)));
     assert_eq!(seat.await.unwrap(), Lease::Held);

@@ -89,11 +89,13 @@ impl LeaseStore for SqliteStore {
         let theirs = |claim: &Claim| claim.holder != holder && claim.until > now;
         let answer = |claim: Claim| Lease::HeldBy { holder: claim.holder, until: claim.until };
         let mut dead = Uuid::nil();
-        if let Some(claim) = self.claim(lease).await?.filter(theirs) {
-            if self.presence().is_open(self.database(), claim.opened)? {
-                return Ok(answer(claim));
+        if let Some(claim) = self.claim(lease).await?.filter(|claim| claim.holder != holder) {
+            // Of one who has died nothing is left behind, also when his lease has ended since.
+            match self.presence().is_open(self.database(), claim.opened)? {
+                true if claim.until > now => return Ok(answer(claim)),
+                true => {}
+                false => dead = claim.opened,
             }
-            dead = claim.opened;
         }
         self.presence().show(self.database())?;
         let statement = sqlx::query(ACQUIRE)

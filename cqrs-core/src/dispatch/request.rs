@@ -75,7 +75,7 @@ impl Dispatchable for BoxCommand {
 ///     .dispatch(deposit("me", 5))
 ///     .command_id(id) // may be sent again
 ///     .metadata("user", "zoë") // is stored with the events
-///     .timeout(Duration::from_secs(5))
+///     .timeout(Duration::from_secs(60))
 ///     .strong() // returns when the projections have it
 ///     .await?;
 /// assert_eq!((done.version, done.duplicate), (Version::new(1), false));

@@ -66,6 +66,13 @@ impl<H: EventHandler> Calls<H> {
         self.troubles.insist("read where it is", || load(&**store, H::NAME, options)).await
     }
 
+    /// How many steps of the handler there were.
+    pub(super) async fn revision(&self) -> u64 {
+        let store = &self.counter.store;
+        let read = || async { Ok(store.handler_checkpoint(H::NAME).await?.revision) };
+        self.troubles.insist("read where it is", read).await
+    }
+
     /// How far the log has come.
     pub(super) fn head(&self) -> BoxFuture<'static, Position> {
         let (store, troubles) = (Arc::clone(&self.counter.store), Arc::clone(&self.troubles));

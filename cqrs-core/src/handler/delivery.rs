@@ -31,7 +31,7 @@ impl<H: EventHandler> Counter<H> {
         let Delivery { key, part, attempt, payload } = delivery;
         let event = match payload {
             Some(event) => event,
-            None => match self.read(part).await {
+            None => match self.read_again(part).await {
                 Ok(Some(event)) => event,
                 Ok(None) => {
                     tracing::warn!(handler = H::NAME, %part, "a parked event is none that the handler wants any more");
@@ -109,6 +109,12 @@ impl<H: EventHandler> Counter<H> {
         let HandlerOptions { first_retry, max_retry, .. } = self.options;
         let full = first_retry.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(max_retry);
         backoff(full, 1, &*self.ids)
+    }
+
+    /// Reads an event as [`Counter::read`] does. A panic of what decodes it is an error.
+    async fn read_again(&self, part: EventPart) -> Result<Option<Event<H>>, BoxError> {
+        let read = AssertUnwindSafe(self.read(part)).catch_unwind().await;
+        read.unwrap_or_else(|panic| Err(panicked(&*panic)))
     }
 
     /// Reads an event; none when it is not, or no longer, of those that the handler wants.

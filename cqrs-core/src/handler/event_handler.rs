@@ -66,8 +66,9 @@ pub trait EventHandler: Send + Sync + 'static {
 
     /// Does what is to be done because of an event. A panic counts as an error.
     ///
-    /// When the application shuts down, it waits for this to end. When another process takes over, or the program
-    /// ends, this may be dropped at any `.await`, and the event is delivered again.
+    /// When the application shuts down, it waits for this to end. When another process takes over, the store does not
+    /// answer for longer than the handler's lease, or the program ends, this may be dropped at any `.await`, and the event
+    /// is delivered again.
     ///
     /// # Errors
     ///

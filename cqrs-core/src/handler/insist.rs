@@ -14,6 +14,7 @@ pub(super) struct Troubles {
     pub(super) reporter: Reporter,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) first_retry: Duration,
+    pub(super) max_retry: Duration,
     present: Mutex<BTreeMap<&'static str, (u32, String)>>,
 }
 
@@ -22,9 +23,9 @@ impl Troubles {
         reporter: Reporter,
         name: &'static str,
         ids: Arc<dyn IdSource>,
-        first_retry: Duration,
+        (first_retry, max_retry): (Duration, Duration),
     ) -> Self {
-        Self { name, reporter, ids, first_retry, present: Mutex::default() }
+        Self { name, reporter, ids, first_retry, max_retry, present: Mutex::default() }
     }
 
     fn present(&self) -> MutexGuard<'_, BTreeMap<&'static str, (u32, String)>> {
@@ -66,10 +67,15 @@ impl Troubles {
 
     /// Tells everybody what went wrong, and pauses.
     pub(super) async fn pause(&self, what: &'static str, failures: u32, error: String) {
+        let pause = backoff(self.first_retry, failures, &*self.ids).min(self.max_retry);
+        self.tell(what, failures, error, pause);
+        tokio::time::sleep(pause).await;
+    }
+
+    /// Tells everybody what went wrong, and when it is tried again.
+    pub(super) fn tell(&self, what: &'static str, failures: u32, error: String, pause: Duration) {
         tracing::warn!(handler = self.name, attempts = failures, %error, "cannot {what}, and will try again");
         self.present().insert(what, (failures, error.clone()));
-        let pause = backoff(self.first_retry, failures, &*self.ids);
         self.reporter.retrying(failures, error, pause);
-        tokio::time::sleep(pause).await;
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::StartFrom;
+use crate::subscribe::SHORTEST;
 
 /// How an event handler runs. Start from [`HandlerOptions::default`] and change what must be changed.
 ///
@@ -46,7 +47,8 @@ pub struct HandlerOptions {
     /// once. 50 ms by default.
     pub commit_every: Duration,
     /// For how long a runner that has died without a word keeps others from its work, unless the store knows of its
-    /// death. It is renewed when a third of it has passed. 10 s by default.
+    /// death; one second at least, and the same in all processes. It is renewed when a third of it has passed. 10 s by
+    /// default.
     pub lease: Duration,
 }
 
@@ -73,7 +75,7 @@ impl HandlerOptions {
             partitions: self.partitions.max(1),
             concurrency: self.concurrency.max(1),
             in_flight: self.in_flight.max(1),
-            lease: self.lease.max(Duration::from_millis(1)),
+            lease: self.lease.max(SHORTEST),
             ..self
         }
     }

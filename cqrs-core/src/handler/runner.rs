@@ -18,7 +18,7 @@ use super::desk::{Desk, Outcome, Stored};
 use super::insist::Troubles;
 use super::lane::{Key, after};
 use super::{EventHandler, HandlerOptions};
-use crate::subscribe::{FOLLOW, Reporter, Tenant, Whose};
+use crate::subscribe::{Reporter, Tenant, Whose};
 use crate::{Clock, EventPart, IdSource, Position, Store, SubscriberState, describe};
 
 /// How often the runner looks for what an operator wants, when nobody of this process tells it.
@@ -54,6 +54,8 @@ enum Ended {
     Stopped,
     /// Another runner works, or has worked.
     Fenced,
+    /// It was another one's turn.
+    Waited,
 }
 
 /// A call of the store under way.
@@ -95,7 +97,8 @@ impl<H: EventHandler> HandlerRunner<H> {
     pub(crate) fn new(handler: H, options: HandlerOptions, around: Around, reporter: Reporter) -> Self {
         let Around { store, clock, ids, marks, stop } = around;
         let options = options.bounded();
-        let troubles = Troubles::new(reporter, H::NAME, Arc::clone(&ids), options.first_retry);
+        let troubles =
+            Troubles::new(reporter, H::NAME, Arc::clone(&ids), (options.first_retry, options.max_retry));
         let counter = Arc::new(Counter { handler, store, ids, options });
         let calls = Calls::new(Arc::clone(&counter), Arc::new(troubles), stop.clone());
         Self { counter, calls, clock, marks, stop }
@@ -109,51 +112,74 @@ impl<H: EventHandler> HandlerRunner<H> {
             Tenant::new(Arc::clone(store), Arc::clone(&self.clock), &**ids, lease, options.lease);
         let mut stop = self.stop.clone();
         let mut failures = 0;
+        let mut seen = None;
         while !*self.stop.borrow() {
-            let is_ours = tokio::select! {
-                biased;
-                () = stopped(&mut stop) => break,
-                is_ours = self.turn(&mut tenant) => is_ours,
-            };
-            if !is_ours {
-                continue;
-            }
             let mut tasks = JoinSet::new();
-            let lived = AssertUnwindSafe(async {
-                tokio::select! {
-                    biased;
-                    ended = self.live(&mut tasks) => ended,
-                    () = lost(&mut tenant) => Ended::Fenced,
-                }
-            });
+            let lived = AssertUnwindSafe(self.one_life(&mut tenant, &mut tasks, &mut seen));
             let lived = lived.catch_unwind().await;
             // Whatever runs still is delivered again, and not at the same time.
             tasks.shutdown().await;
             self.calls.troubles.clear();
             match lived {
                 Ok(Ended::Stopped) => break,
+                // A failure has ended it before.
+                Ok(Ended::Fenced) | Err(_) if self.calls.troubles.reporter.is_stopped() => break,
+                Ok(Ended::Waited) => failures = 0,
                 Ok(Ended::Fenced) => {
-                    tracing::info!(handler = H::NAME, "another runner has taken over");
+                    tracing::info!(
+                        handler = H::NAME,
+                        "somebody else has moved the checkpoint, or may have"
+                    );
                     tenant.doubt();
+                    failures = 0;
                 }
                 Err(panic) => {
                     failures += 1;
                     let pause = self.calls.troubles.pause("run", failures, describe(&*panicked(&*panic)));
-                    pause.await;
+                    tokio::select! {
+                        () = stopped(&mut stop) => {}
+                        () = pause => {}
+                    }
                 }
             }
         }
         tenant.give_back().await;
     }
 
+    /// Works as long as it is this runner's turn, or waits for a while when it is not.
+    async fn one_life(
+        &self,
+        tenant: &mut Tenant,
+        tasks: &mut JoinSet<(Key, Outcome)>,
+        seen: &mut Option<u64>,
+    ) -> Ended {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return Ended::Stopped,
+            is_ours = self.turn(tenant, seen) => if !is_ours {
+                return Ended::Waited;
+            },
+        }
+        tokio::select! {
+            biased;
+            ended = self.live(tasks) => ended,
+            () = self.lost(tenant) => Ended::Fenced,
+        }
+    }
+
     /// Whether it is this runner's turn. While it is another one's, it tells how far that one has come, once, and waits
-    /// until it may be otherwise.
-    async fn turn(&self, tenant: &mut Tenant) -> bool {
+    /// until it may be otherwise. `seen` is the revision that it has told of.
+    async fn turn(&self, tenant: &mut Tenant, seen: &mut Option<u64>) -> bool {
         let reporter = &self.calls.troubles.reporter;
         let mut failures = 0;
         let until = loop {
             match tenant.hold().await {
-                Ok(Whose::Ours) => return self.calls.troubles.over("take its turn", true),
+                Ok(Whose::Ours) => {
+                    self.calls.troubles.over("take its turn", ());
+                    reporter.is(SubscriberState::Running);
+                    return true;
+                }
                 Ok(Whose::Theirs { until }) => break self.calls.troubles.over("take its turn", until),
                 Err(error) => {
                     failures += 1;
@@ -161,25 +187,45 @@ impl<H: EventHandler> HandlerRunner<H> {
                 }
             }
         };
-        let desk = self.calls.load().await;
-        let head = self.calls.head().await;
-        reporter.head(head);
-        reporter.parked(desk.held_back() as u64);
-        reporter.reached(desk.settled());
+        let revision = self.calls.revision().await;
+        reporter.head(self.calls.head().await);
+        if seen.replace(revision) != Some(revision) {
+            let desk = self.calls.load().await;
+            reporter.parked(desk.held_back() as u64);
+            reporter.reached(desk.settled());
+        }
+        reporter.waits(None);
         reporter.stays();
         reporter.is(SubscriberState::Waiting { until });
-        let further = async {
-            match self.counter.store.wait_beyond(head).await {
-                Ok(_) => sleep(FOLLOW).await,
-                Err(_) => pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = sleep(Tenant::ASK) => {}
-            () = further => {}
-        }
+        sleep(Tenant::ASK).await;
         false
+    }
+
+    /// Waits until another runner has the lease, or may have it, and renews it until then.
+    async fn lost(&self, tenant: &mut Tenant) {
+        const WHAT: &str = "keep its lease";
+        let mut failures = 0;
+        loop {
+            match tenant.hold().await {
+                Ok(Whose::Ours) => {
+                    if failures > 0 {
+                        failures = self.calls.troubles.over(WHAT, 0);
+                        // It may be at rest, and would not tell by itself.
+                        if self.calls.troubles.any().is_none() {
+                            self.calls.troubles.reporter.is(SubscriberState::Running);
+                        }
+                    }
+                    sleep(tenant.rest().unwrap_or(Tenant::ASK)).await;
+                }
+                Ok(Whose::Theirs { .. }) => return,
+                Err(_) if tenant.is_over() => return,
+                Err(error) => {
+                    failures += 1;
+                    self.calls.troubles.tell(WHAT, failures, describe(&error), Tenant::ASK);
+                    sleep(Tenant::ASK).await;
+                }
+            }
+        }
     }
 
     /// From what the store has, until the end or until another runner was faster.
@@ -219,8 +265,11 @@ impl<H: EventHandler> HandlerRunner<H> {
                 () = stopped(&mut stop), if !stopping => {}
                 Some(ended) = tasks.join_next() => match ended {
                     Ok((key, outcome)) => self.delivered(&mut desk, &mut work, &key, outcome),
-                    // It was neither aborted nor can it panic; should it, the store knows where to go on.
-                    Err(_) => return Ended::Fenced,
+                    // Whatever panics is no code of the handler's, nor that of its events.
+                    Err(error) => match error.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        Err(_) => return Ended::Fenced,
+                    },
                 },
                 committed = answer(&mut work.committing) => {
                     let Some((settled, loads)) = work.stored.take() else { continue };
@@ -229,9 +278,8 @@ impl<H: EventHandler> HandlerRunner<H> {
                             self.calls.troubles.reporter.reached(settled);
                             work.loads.extend(loads);
                         }
-                        Committed::Fenced if !work.ended => return Ended::Fenced,
-                        // Whoever works now comes to the same event.
-                        Committed::Fenced | Committed::GaveUp => return Ended::Stopped,
+                        Committed::Fenced => return Ended::Fenced,
+                        Committed::GaveUp => return Ended::Stopped,
                     }
                 }
                 seen = answer(&mut work.looking) => match seen {
@@ -359,18 +407,6 @@ impl<H: EventHandler> HandlerRunner<H> {
             }
             None => SubscriberState::Running,
         });
-    }
-}
-
-/// Waits until another runner has the lease, and renews it until then. A store that fails may be asked again: the lease
-/// lasts three times as long.
-async fn lost(tenant: &mut Tenant) {
-    loop {
-        match tenant.hold().await {
-            Ok(Whose::Ours) => sleep(tenant.rest().unwrap_or(Tenant::ASK)).await,
-            Ok(Whose::Theirs { .. }) => return,
-            Err(_) => sleep(Tenant::ASK).await,
-        }
     }
 }
 

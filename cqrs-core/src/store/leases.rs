@@ -22,8 +22,8 @@ pub enum Lease {
 
 /// Who works, where several could and one should.
 ///
-/// A lease spares work that would be done twice; nothing becomes wrong when two believe that they hold it, because
-/// every checkpoint is moved by compare-and-set. So a store may keep leases less durably than events, and a
+/// A lease spares work that would be done twice, and effects of event handlers that would be had twice; nothing that is
+/// stored becomes wrong when two believe that they hold it, because every checkpoint is moved by compare-and-set. So a store may keep leases less durably than events, and a
 /// store that knows that a holder has died may give his leases away before their time.
 #[async_trait]
 pub trait LeaseStore: Send + Sync + 'static {

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::StartFrom;
 
+/// The shortest lease: a shorter one would end before whoever has it has asked for it again.
+pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
+
 /// How subscribers work. Start from [`SubscribeOptions::default`] and change what must be changed.
 ///
 /// ```
@@ -31,7 +34,8 @@ pub struct SubscribeOptions {
     /// The longest pause after a failure. 20 s by default.
     pub longest_retry: Duration,
     /// For how long a runner that has died without a word keeps others from its work, unless the store knows of
-    /// its death. It is renewed when a third of it has passed. 10 s by default.
+    /// its death; one second at least, and the same in all processes. It is renewed when a third of it has passed. 10 s by
+    /// default. Event handlers have their own, [`HandlerOptions::lease`](crate::HandlerOptions::lease).
     pub lease: Duration,
 }
 
@@ -51,6 +55,6 @@ impl Default for SubscribeOptions {
 impl SubscribeOptions {
     /// Without what nothing can be done with.
     pub(crate) fn bounded(self) -> Self {
-        Self { batch_events: self.batch_events.max(1), ..self }
+        Self { batch_events: self.batch_events.max(1), lease: self.lease.max(SHORTEST), ..self }
     }
 }

@@ -131,6 +131,11 @@ impl Reporter {
         self.status.borrow().rate > 0
     }
 
+    /// Whether it has ended.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.status.borrow().state.is_stopped()
+    }
+
     /// It has come no further, and so its rate is another one.
     pub(crate) fn stays(&self) {
         let (position, state) = self.stands();

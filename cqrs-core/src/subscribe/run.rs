@@ -18,7 +18,7 @@ use crate::dispatch::{backoff, panic_message};
 use crate::{BoxError, EventFilter, IdSource, LogPage, Position, StepError, Store, Timestamp, describe};
 
 /// How often one who waits for its turn looks how far the other has come, while the other is behind.
-pub(crate) const FOLLOW: Duration = Duration::from_millis(20);
+const FOLLOW: Duration = Duration::from_millis(20);
 
 /// How often the head of the log is asked for while a subscriber is behind, and the rate of one that rests is told.
 const LOOK: Duration = Duration::from_secs(1);

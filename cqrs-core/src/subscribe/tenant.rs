@@ -23,7 +23,7 @@ pub(crate) struct Tenant {
 #[derive(Clone, Copy)]
 enum Known {
     Nothing,
-    Held { since: Timestamp },
+    Held { since: Timestamp, asked: Instant },
     HeldBy { holder: Uuid, until: Timestamp, asked: Instant, since: Instant },
 }
 
@@ -57,8 +57,10 @@ impl Tenant {
         let Some(lease) = &self.lease else { return Ok(Whose::Ours) };
         let now = self.clock.now();
         match self.known {
-            // A clock that goes back makes the lease look young, which is no harm for long.
-            Known::Held { since } if now.since(since) < self.lasts / 3 => return Ok(Whose::Ours),
+            // By the time that passes, too: a clock may go back, or stand still.
+            Known::Held { since, asked } if now.since(since).max(asked.elapsed()) < self.lasts / 3 => {
+                return Ok(Whose::Ours);
+            }
             Known::HeldBy { until, asked, .. } if asked.elapsed() < Self::ASK => {
                 return Ok(Whose::Theirs { until });
             }
@@ -72,7 +74,7 @@ impl Tenant {
         }
         match found {
             Lease::Held => {
-                self.known = Known::Held { since: now };
+                self.known = Known::Held { since: now, asked: Instant::now() };
                 Ok(Whose::Ours)
             }
             Lease::HeldBy { holder, until } => {
@@ -105,6 +107,11 @@ impl Tenant {
         self.known = Known::Nothing;
     }
 
+    /// Whether it has not been renewed for so long that another one may have it.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.known, Known::Held { asked, .. } if asked.elapsed() >= self.lasts)
+    }
+
     /// How long one may rest before the lease is to be renewed; `None` for work without one.
     pub(crate) fn rest(&self) -> Option<Duration> {
         self.lease.as_ref().map(|_| self.lasts / 3)
@@ -112,7 +119,7 @@ impl Tenant {
 
     /// Lets the next one work at once. Who was stopped while he asked may have the lease and not know it.
     pub(crate) async fn give_back(self) {
-        let (Some(lease), Known::Held { .. } | Known::Nothing) = (&self.lease, self.known) else { return };
+        let Some(lease) = &self.lease else { return };
         if let Err(error) = self.store.release_lease(lease, self.holder).await {
             tracing::debug!(lease, %error, "a lease was not given back, and ends in its time");
         }

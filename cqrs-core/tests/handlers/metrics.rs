@@ -1,11 +1,15 @@
 //! What the metrics and the status say of a handler.
 
+use std::cell::Cell;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use cqrs_core::*;
 use cqrs_memory::MemoryStore;
 use cqrs_testing::{Fault, Faults, FaultyStore, Operation};
 use metrics_util::debugging::DebuggingRecorder;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::common::{add, measured, metrics_here};
 use crate::probe::{NAME, Pots, Probe, once};
@@ -135,5 +139,62 @@ async fn an_event_that_cannot_be_read_again_is_told() {
     let found = status.wait_for(told).await.unwrap().clone();
     assert!(found.last_error.is_some_and(|(_, error)| error.contains("injected")), "it says why");
     probe.until_ended(1).await;
+    status.wait_for(|status| status.state == SubscriberState::Running).await.unwrap();
+}
+
+thread_local! {
+    static TRAPPED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A pot's event as a program reads it that panics over it, while a test says so.
+#[derive(Clone, Debug, Serialize)]
+enum Trap {
+    Added {},
+}
+
+impl<'de> Deserialize<'de> for Trap {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        assert!(!TRAPPED.get(), "it fell into the trap");
+        IgnoredAny::deserialize(deserializer)?;
+        Ok(Self::Added {})
+    }
+}
+
+impl Event for Trap {
+    const CATEGORY: &'static str = "pot";
+}
+
+struct Trapper(Pots);
+
+#[async_trait]
+impl EventHandler for Trapper {
+    const NAME: &'static str = NAME;
+    type Event = Trap;
+
+    async fn handle(&self, event: &RecordedEvent<Trap>) -> Result<(), BoxError> {
+        match self.0.has(event.stream.key()) {
+            true => Err("it is down".into()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A parked event that panicked whoever decoded it stopped the deliveries of all other keys, over and over.
+#[tokio::test(start_paused = true)]
+async fn a_parked_event_that_panics_when_it_is_read_again_holds_up_its_key_alone() {
+    let pots = Pots::of(&["a"]);
+    let store = MemoryStore::new();
+    let app = App::builder(store).event_handler_with(Trapper(pots.clone()), once()).start().await.unwrap();
+    app.dispatch(add("a", 1)).wait_for([NAME]).await.unwrap();
+    pots.heal();
+    TRAPPED.set(true);
+    app.retry_parked(NAME, &ParkedSet::All).await.unwrap();
+    let mut status = app.watch_status(NAME).unwrap();
+    let told =
+        |status: &SubscriberStatus| matches!(status.state, SubscriberState::Retrying { attempts: 3.., .. });
+    let found = status.wait_for(told).await.unwrap().clone();
+    assert!(found.last_error.is_some_and(|(_, error)| error.contains("trap")), "it says why");
+    TRAPPED.set(false);
+    status.wait_for(|status| status.parked == 0).await.unwrap();
     status.wait_for(|status| status.state == SubscriberState::Running).await.unwrap();
 }

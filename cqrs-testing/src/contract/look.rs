@@ -9,7 +9,7 @@ use super::Violation;
 use super::violation::want;
 
 /// How long a rule waits for what must come; far longer than any store needs.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What must come, or the violation that it does not.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> Result<T, Violation> {

@@ -18,13 +18,13 @@ use super::step::Step;
 use crate::{StoreFactory, Verdict, Violation};
 
 /// How long a history may take; far longer than any store needs.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The number of whoever reads everything at the end.
 const READER: u32 = 99;
 
 async fn soon<T>(run: impl Future<Output = Result<T, Violation>>) -> Result<T, Violation> {
-    let late = |_| Violation::new(format_args!("a call had no answer within {PATIENCE:?}"));
+    let late = |_| Violation::new(format_args!("a history did not come to its end within {PATIENCE:?}"));
     tokio::time::timeout(PATIENCE, run).await.map_err(late)?
 }
 

@@ -36,6 +36,7 @@ pub(super) struct Seat {
 struct Taken {
     seat: usize,
     since: Timestamp,
+    asked: Instant,
 }
 
 impl Seat {
@@ -62,8 +63,9 @@ impl Seat {
         let now = self.clock.now();
         let mut holders = self.store.lease_holders(&self.seats, now).await?;
         let mut seat = holders.iter().position(|holder| *holder == Some(self.holder));
-        // A clock that goes back makes the seat look young, which is no harm for long.
-        let is_young = |taken: Taken| Some(taken.seat) == seat && now.since(taken.since) < self.lasts / 3;
+        // By the time that passes, too: a clock may go back, or stand still.
+        let age = |taken: Taken| now.since(taken.since).max(taken.asked.elapsed());
+        let is_young = |taken: Taken| Some(taken.seat) == seat && age(taken) < self.lasts / 3;
         if !self.taken.is_some_and(is_young) {
             self.taken = None;
             while self.taken.is_none() {
@@ -89,7 +91,7 @@ impl Seat {
         let until = now.plus(self.lasts);
         let is_held = self.store.acquire_lease(lease, self.holder, now, until).await? == Lease::Held;
         if is_held {
-            self.taken = Some(Taken { seat, since: now });
+            self.taken = Some(Taken { seat, since: now, asked: Instant::now() });
         }
         Ok(is_held)
     }
