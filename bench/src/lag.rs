@@ -96,9 +96,10 @@ async fn send(app: &App, rate: u64, time: Duration, answers: mpsc::UnboundedSend
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut sent = 0;
-    while begun.elapsed() < time {
+    loop {
         ticks.tick().await;
-        let due = (begun.elapsed().min(time).as_secs_f64() * rate as f64) as u64;
+        let passed = begun.elapsed().min(time);
+        let due = (passed.as_secs_f64() * rate as f64) as u64;
         for value in sent..due {
             let (app, answers) = (app.clone(), answers.clone());
             tokio::spawn(async move {
@@ -108,6 +109,9 @@ async fn send(app: &App, rate: u64, time: Duration, answers: mpsc::UnboundedSend
             });
         }
         sent = due;
+        if passed == time {
+            return;
+        }
     }
 }
 

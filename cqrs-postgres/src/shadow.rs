@@ -19,7 +19,7 @@ const LOCK: &str = include_str!("sql/shadow_lock.sql");
 const LEFT: &str = include_str!("sql/shadow_left.sql");
 
 /// How long one who rebuilt the same, and has just ended, is waited for, in milliseconds.
-const LOCK_TIMEOUT_MILLIS: u32 = 1_000;
+const LOCK_TIMEOUT_MILLIS: u32 = 5_000;
 
 /// How often the lock's connection says that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);

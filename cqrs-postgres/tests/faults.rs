@@ -156,7 +156,7 @@ async fn readers_do_not_notice_that_connections_were_cut() {
 #[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
 async fn a_node_that_holds_the_lock_for_too_long_fails_the_others_with_nothing_written() {
     let scratch = Scratch::new().await;
-    let options = cqrs_postgres::PostgresOptions::new().busy_timeout(std::time::Duration::from_secs(1));
+    let options = cqrs_postgres::PostgresOptions::new().busy_timeout(std::time::Duration::from_secs(5));
     let store = PostgresStore::connect_with(&scratch.url(), options).await.unwrap();
     let mut slow = scratch.outsider().await;
     slow.execute("BEGIN; SELECT FROM log_head FOR UPDATE").await.unwrap();

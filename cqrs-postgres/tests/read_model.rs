@@ -216,7 +216,7 @@ async fn appends_and_projections_go_on_while_a_projection_works() {
         add(model, 1, 0, 1).await.unwrap();
         let mut slow = model.begin("slow", None).await.unwrap();
         PostgresReadModel::target(&mut slow).execute("CREATE TABLE slow ()").await.unwrap();
-        for position in 1..=20 {
+        for position in 1..=5 {
             one(&store, some("me", 1)).await.unwrap().unwrap();
             add(model, 1, position, position + 1).await.unwrap();
         }
@@ -230,7 +230,7 @@ async fn who_waits_for_another_runner_gives_up_in_the_end() {
     let (scratch, _store, [model, _]) = both().await;
     add(&model, 1, 0, 1).await.unwrap();
     let held = model.begin(NAME, Some(checkpoint(1))).await.unwrap();
-    let options = PostgresOptions::new().busy_timeout(Duration::from_secs(1));
+    let options = PostgresOptions::new().busy_timeout(Duration::from_secs(5));
     let other = PostgresStore::connect_with(&scratch.url(), options).await.unwrap().read_model();
     let Err(StepError::Store(error)) = other.begin(NAME, Some(checkpoint(1))).await else {
         panic!("it was let in")

@@ -321,7 +321,10 @@ async fn what_others_may_do_with_a_table_they_may_do_with_the_new_one() {
 #[tokio::test]
 #[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
 async fn a_long_query_is_waited_for_and_others_go_on_reading() {
-    let (_scratch, _store, [model, _]) = both().await;
+    let scratch = Scratch::new().await;
+    let options = PostgresOptions::new().busy_timeout(Duration::from_secs(300));
+    let store = PostgresStore::connect_with(&scratch.url(), options).await.unwrap();
+    let model = store.read_model();
     write(&model, checkpoint(5, 1), EVERYTHING).await;
     write(&model, checkpoint(5, 1), ROWS).await;
     let shadow = shadow(&model, checkpoint(5, 1)).await;
@@ -344,7 +347,7 @@ async fn a_long_query_is_waited_for_and_others_go_on_reading() {
 #[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
 async fn a_query_without_end_makes_it_give_up_with_nothing_changed() {
     let scratch = Scratch::new().await;
-    let options = PostgresOptions::new().busy_timeout(Duration::from_millis(600));
+    let options = PostgresOptions::new().busy_timeout(Duration::from_secs(5));
     let store = PostgresStore::connect_with(&scratch.url(), options).await.unwrap();
     let model = store.read_model();
     write(&model, checkpoint(5, 1), EVERYTHING).await;

@@ -46,7 +46,7 @@ async fn a_node_waits_for_one_that_takes_its_time_to_migrate() {
     let mut outsider = scratch.outsider().await;
     let lock = "BEGIN; SELECT pg_advisory_xact_lock(1129402963, hashtext('cqrs'))";
     outsider.execute(lock).await.unwrap();
-    let impatient = PostgresOptions::new().answer_timeout(Duration::from_millis(500));
+    let impatient = PostgresOptions::new().answer_timeout(Duration::from_secs(3));
     let url = scratch.url();
     let node = tokio::spawn(async move { PostgresStore::connect_with(&url, impatient).await });
     let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
@@ -54,7 +54,7 @@ async fn a_node_waits_for_one_that_takes_its_time_to_migrate() {
     while outsider.fetch_one(waits).await.unwrap().get::<i64, _>(0) == 0 {
         assert!(!node.is_finished(), "{:?}", node.await);
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     outsider.execute("COMMIT").await.unwrap();
     node.await.unwrap().unwrap();
 }

@@ -3,14 +3,22 @@
 
 mod common;
 
+use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cqrs_core::{EventStore, Position};
-use cqrs_sqlite::SqliteStore;
+use cqrs_sqlite::{SqliteOptions, SqliteStore};
 use cqrs_testing::StoreFactory;
 use sqlx::Executor;
 use tempfile::TempDir;
+
+/// With the patience of a slow disk.
+async fn open(path: &Path) -> SqliteStore {
+    let options = SqliteOptions::new().busy_timeout(Duration::from_secs(600));
+    SqliteStore::open_with(path, options).await.expect("a file")
+}
 
 /// Makes stores in directories that go away with it.
 #[derive(Default)]
@@ -24,18 +32,18 @@ impl StoreFactory for Factory {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("events.db");
         self.0.lock().expect("nobody panics with the lock").push(directory);
-        SqliteStore::open(path).await.expect("a new file")
+        open(&path).await
     }
 
     async fn again(&self, store: &SqliteStore) -> SqliteStore {
-        SqliteStore::open(store.path()).await.expect("the same file")
+        open(store.path()).await
     }
 
     async fn reopen(&self, store: SqliteStore) -> SqliteStore {
         let path = store.path().to_owned();
         store.close().await;
         drop(store);
-        SqliteStore::open(path).await.expect("the same file")
+        open(&path).await
     }
 
     async fn damage(&self, store: &SqliteStore, position: Position) {

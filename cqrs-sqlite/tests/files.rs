@@ -6,13 +6,14 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use common::{everything, one, outsider, place, some};
 use cqrs_core::{
     Checkpoint, EventStore, InstanceId, InstanceQuery, InstanceRecord, Json, Position, ProcessStore,
     ReadModel, Snapshot, SnapshotStore, Version,
 };
-use cqrs_sqlite::{OpenError, SqliteReadModel, SqliteStore};
+use cqrs_sqlite::{OpenError, SqliteOptions, SqliteReadModel, SqliteStore};
 use sqlx::{Connection, Executor, Row};
 
 /// The files of a directory, with their contents.
@@ -231,7 +232,9 @@ async fn a_creation_that_was_killed_is_completed_by_the_next() {
 async fn many_openers_at_once_all_succeed() {
     for _ in 0..5 {
         let (_directory, path) = place();
-        let stores = futures::future::join_all((0..12).map(|_| SqliteStore::open(&path))).await;
+        let options = SqliteOptions::new().busy_timeout(Duration::from_secs(600));
+        let open = |_| SqliteStore::open_with(&path, options.clone());
+        let stores = futures::future::join_all((0..12).map(open)).await;
         let stores: Vec<_> = stores.into_iter().map(Result::unwrap).collect();
         let appends = stores.iter().map(|store| one(store, some("me", 1)));
         for answer in futures::future::join_all(appends).await {

@@ -81,6 +81,8 @@ async fn start(path: &Path) -> (SqliteStore, App) {
     let store = SqliteStore::open(path).await.unwrap();
     let mut options = SubscribeOptions::default();
     options.batch_events = 100;
+    // Longer than any test: who goes on does not because it has ended.
+    options.lease = Duration::from_secs(3_600);
     let builder = App::builder(store.clone()).projection_with(Rows, store.read_model(), options);
     (store, builder.start().await.unwrap())
 }
@@ -209,9 +211,7 @@ async fn the_lease_of_a_killed_process_is_free_at_once() {
     status.wait_for(|it| matches!(it.state, SubscriberState::Waiting { .. })).await.unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
-    let began = std::time::Instant::now();
     status.wait_for(|it| it.state == SubscriberState::Running).await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     app.settle().await.unwrap();
     check(&store).await;
 }

@@ -157,7 +157,7 @@ async fn appends_and_projections_of_one_file_take_turns() {
 #[tokio::test]
 async fn who_waits_for_itself_is_told_so() {
     let (_directory, path) = place();
-    let options = SqliteOptions::new().busy_timeout(Duration::from_millis(50));
+    let options = SqliteOptions::new().busy_timeout(Duration::from_secs(3));
     let store = SqliteStore::open_with(&path, options).await.unwrap();
     let transaction = store.read_model().begin(NAME, None).await.unwrap();
     let error = one(&store, some("me", 1)).await.unwrap_err();

@@ -12,7 +12,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use common::{append, command, event, everything, one, outsider, place, some};
-use cqrs_core::{AppendError, EventStore, ExpectedVersion, Position, StoreError, Version, describe};
+use cqrs_core::{
+    AppendError, EventStore, ExpectedVersion, Position, ReadModel, StoreError, Version, describe,
+};
 use cqrs_sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use sqlx::Executor;
 
@@ -23,7 +25,9 @@ const CHILD_BATCHES: usize = 30;
 #[tokio::test]
 async fn child() {
     let Some(path) = env::var_os(CHILD_PATH) else { return };
-    let store = SqliteStore::open(path).await.unwrap();
+    // SQLite lets nobody in by his turn, and one of four may wait for all others.
+    let options = SqliteOptions::new().busy_timeout(Duration::from_secs(600));
+    let store = SqliteStore::open_with(path, options).await.unwrap();
     for _ in 0..CHILD_BATCHES {
         let batch = vec![some("shared", 2), some(&command().to_string(), 1)];
         for answer in store.append(batch).await.unwrap() {
@@ -201,7 +205,7 @@ async fn a_caller_who_goes_away_leaves_all_or_nothing_and_no_lock() {
             one(&store, some("steady", 1)).await.unwrap().unwrap();
         }
     }
-    assert!(gone > 20, "only {gone} callers went away");
+    assert!(gone >= 20, "only {gone} callers went away");
     assert_dense(&store).await;
     let mut counts = HashMap::new();
     for event in everything(&store).await {
@@ -279,9 +283,12 @@ async fn writers_of_one_process_are_let_in_in_the_order_of_their_arrival() {
     let options = SqliteOptions::new().synchronous(Synchronous::Normal);
     let store = SqliteStore::open_with(&path, options).await.unwrap();
     let mut appends: Vec<_> = (0..30).map(|n| Box::pin(one(&store, some(&n.to_string(), 1)))).collect();
+    // Nobody is let in before all have come.
+    let first = store.read_model().begin("first", None).await.unwrap();
     for append in &mut appends {
         assert!(futures::poll!(pin!(append)).is_pending());
     }
+    drop(first);
     futures::future::join_all(appends).await;
     let keys: Vec<_> = everything(&store).await.iter().map(|event| event.stream.key().to_owned()).collect();
     assert_eq!(keys, (0..30).map(|n| n.to_string()).collect::<Vec<_>>());

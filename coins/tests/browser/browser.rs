@@ -5,8 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::http::Method;
+use cqrs_core::BoxError;
 use fantoccini::elements::Element;
-use fantoccini::error::ErrorStatus;
+use fantoccini::error::{ErrorStatus, NewSessionError};
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -18,9 +19,13 @@ use crate::service::Service;
 /// How long something may take to be seen before a test fails: a browser on a busy machine is slow.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often Chromium and its driver are started before a test fails: on a busy machine it may take longer than the driver
+/// waits.
+const ATTEMPTS: u32 = 3;
+
 pub(crate) struct Browser {
     pub(crate) client: Client,
-    driver: Child,
+    _driver: Driver,
     _profile: TempDir,
 }
 
@@ -36,21 +41,34 @@ impl Browser {
     }
 
     async fn start() -> Self {
+        for _ in 1..ATTEMPTS {
+            if let Ok(browser) = Self::attempt().await {
+                return browser;
+            }
+        }
+        Self::attempt().await.unwrap()
+    }
+
+    /// Starts the driver, and lets it start Chromium.
+    async fn attempt() -> Result<Self, BoxError> {
         let mut driver = Command::new("chromedriver");
-        let mut driver = driver
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is installed");
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let driver = driver.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut driver = Driver(driver.expect("chromedriver is installed"));
+        let mut lines = BufReader::new(driver.0.stdout.take().unwrap()).lines();
         let port = loop {
-            let line = lines.next().expect("the driver says where it listens").unwrap();
+            // It ends when its port of one IP version is taken in the other one.
+            let line = lines.next().ok_or("the driver does not say where it listens")??;
             if let Some((_, port)) = line.split_once("started successfully on port ") {
                 break port.trim_end_matches('.').to_owned();
             }
         };
-        let profile = tempfile::tempdir().unwrap();
+        let profile = tempfile::tempdir()?;
+        let client = Self::connect(&port, &profile).await?;
+        Ok(Self { client, _driver: driver, _profile: profile })
+    }
+
+    /// Lets the driver start Chromium.
+    async fn connect(port: &str, profile: &TempDir) -> Result<Client, NewSessionError> {
         let profile_argument = format!("--user-data-dir={}", profile.path().display());
         let arguments = [
             "--headless",
@@ -70,12 +88,10 @@ impl Browser {
         }) else {
             unreachable!()
         };
-        let client = ClientBuilder::new(HttpConnector::new())
+        ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
-            .unwrap();
-        Self { client, driver, _profile: profile }
     }
 
     pub(crate) async fn id(&self, id: &str) -> Element {
@@ -162,11 +178,13 @@ impl Browser {
     }
 }
 
-impl Drop for Browser {
+/// Chromium's driver. Its browser ends with it.
+struct Driver(Child);
+
+impl Drop for Driver {
     fn drop(&mut self) {
-        // Its browser ends with it.
-        self.driver.kill().ok();
-        self.driver.wait().ok();
+        self.0.kill().ok();
+        self.0.wait().ok();
     }
 }
 

@@ -33,9 +33,13 @@ async fn the_slider_shows_the_leaderboard_at_any_position() {
     assert_eq!(browser.value("moment.textContent").await, "now");
 
     // Played, it comes to its end by itself.
+    browser
+        .js("
+            window.seen = [];
+            new MutationObserver(() => seen.push(moment.textContent)).observe(moment, { childList: true });")
+        .await;
     browser.click("play").await;
-    browser.sees("moment.textContent", "after event 1").await;
-    browser.sees("moment.textContent", "now").await;
+    browser.sees("seen.some((it) => it !== 'now') && seen.at(-1)", "now").await;
     browser.sees("board.textContent", "1you32me23she1").await;
     browser.end(&[]).await;
 }
@@ -61,7 +65,10 @@ async fn a_log_that_is_played_is_seen_when_answers_take_longer_than_its_steps() 
                 .observe(moment, { childList: true });")
         .await;
     browser.click("play").await;
-    browser.sees("shown.at(-1)?.startsWith('now: ')", true).await;
+    // What was asked for before may be shown now.
+    browser
+        .sees("shown.some((it) => !it.startsWith('now: ')) && shown.at(-1).startsWith('now: ')", true)
+        .await;
     let boards = [
         "before anything happened: ",
         "after event 1: 1me1",

@@ -1,7 +1,9 @@
 //! A running `coins serve`, which can be killed and started again.
 
 use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde_json::{Value, json};
 
@@ -18,7 +20,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn start() -> Self {
         let place = Place::new();
-        let (child, address) = serve(&place, "127.0.0.1:0");
+        let (child, address) = serve(&place, &format!("{}:0", own_address()));
         Self { place, child, address, client: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
@@ -69,6 +71,14 @@ impl Drop for Service {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// A loopback address for one service alone, so that nobody takes its port while it is away.
+fn own_address() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    // Far from 127.0.0.1, where everybody else is.
+    Ipv4Addr::new(127, high | 128, low, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn serve(place: &Place, address: &str) -> (Child, String) {

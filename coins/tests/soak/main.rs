@@ -19,7 +19,8 @@ mod postman;
 mod reader;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use coins::{AccountBalances, AccountEvent, AccountStatements, ReceiveCoins, SendCoinsProcess, Transfers};
@@ -27,7 +28,7 @@ use cqrs_core::{
     App, BoxError, Consistency, Position, Projection, RecordedEvent, Router, SubscribeOptions,
 };
 use cqrs_memory::InMemory;
-use cqrs_sqlite::{SqliteReadModel, SqliteStore};
+use cqrs_sqlite::{SqliteOptions, SqliteReadModel, SqliteStore};
 use ledger::{Ledger, log};
 use node::Node;
 use postman::Postman;
@@ -55,6 +56,16 @@ impl Projection for Positions {
     }
 }
 
+/// So many work on a file that on a busy machine one may wait long for its turn.
+fn patient() -> SqliteOptions {
+    SqliteOptions::new().busy_timeout(Duration::from_secs(300))
+}
+
+/// Opens the file with the log.
+async fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open_with(path, patient()).await.unwrap()
+}
+
 /// What outlives the nodes.
 #[derive(Clone)]
 struct World {
@@ -68,7 +79,7 @@ struct World {
 impl World {
     /// An application with one subscriber of each kind.
     async fn start(&self, store: SqliteStore, batch: usize) -> App {
-        let elsewhere = SqliteReadModel::open(&self.elsewhere).await.unwrap();
+        let elsewhere = SqliteReadModel::open_with(&self.elsewhere, patient()).await.unwrap();
         let mut options = SubscribeOptions::default();
         options.batch_events = batch;
         App::builder(store.clone())
@@ -97,7 +108,7 @@ async fn nobody_misses_an_event_or_sees_one_twice_whatever_stops_and_begins_agai
         positions: InMemory::default(),
         postman: Postman::default(),
     };
-    let store = SqliteStore::open(&world.path).await.unwrap();
+    let store = open(&world.path).await;
     let readers: Vec<_> = (0..8).map(|number| Reader::new(number, &mut random)).collect();
     let (over, ends) = watch::channel(false);
     let nodes = readers.chunks(4).map(|readers| {

@@ -1,13 +1,12 @@
 //! A node: an application that is started and stopped, again and again.
 
 use cqrs_core::EventStore;
-use cqrs_sqlite::SqliteStore;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
-use crate::World;
 use crate::random::Random;
 use crate::reader::Reader;
+use crate::{World, open};
 
 /// How many events the log grows by, at most, while a node lives.
 const LIFE: u64 = 500;
@@ -43,7 +42,7 @@ impl Node {
     }
 
     async fn live(&mut self) {
-        let store = SqliteStore::open(&self.world.path).await.unwrap();
+        let store = open(&self.world.path).await;
         let batch = [1_000, 100, 7][self.random.below(3) as usize];
         let app = self.world.start(store.clone(), batch).await;
         for reader in &self.readers {

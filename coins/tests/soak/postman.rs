@@ -41,7 +41,7 @@ impl Postman {
         }
         assert_eq!(found.upto, last, "the last event that was delivered of each account");
         let repeated = found.deliveries - events.len() as u64;
-        // What a life can repeat, and the other node's while the two find out who is faster.
+        // What a life can repeat, and the other node's, should it lose its lease.
         let most = 2 * lives * 3 * IN_FLIGHT as u64;
         assert!(repeated <= most, "{repeated} were repeated, and {most} may be");
         repeated

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use coins::{AccountId, MineCoin, Search, SendCoins, SendCoinsError, TransferId};
 use cqrs_core::{App, DispatchError};
-use cqrs_sqlite::SqliteStore;
 use futures::future::join_all;
 
+use crate::open;
 use crate::random::Random;
 
 const CLIENTS: u64 = 8;
@@ -22,8 +22,7 @@ pub(crate) fn account(number: u64) -> AccountId {
 pub(crate) async fn write(path: &Path, commands: u64, random: &mut Random) -> HashSet<String> {
     let mut apps = Vec::new();
     for _ in 0..2 {
-        let store = SqliteStore::open(path).await.unwrap();
-        apps.push(App::builder(store).start().await.unwrap());
+        apps.push(App::builder(open(path).await).start().await.unwrap());
     }
     let left = Arc::new(AtomicU64::new(commands));
     let clients = (0..CLIENTS).map(|number| {

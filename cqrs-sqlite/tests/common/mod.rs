@@ -78,5 +78,6 @@ pub(crate) async fn everything(store: &SqliteStore) -> Vec<RecordedEvent> {
 
 /// A connection of another program.
 pub(crate) async fn outsider(path: &std::path::Path) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(path).create_if_missing(true).connect().await.unwrap()
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    options.busy_timeout(std::time::Duration::from_secs(600)).connect().await.unwrap()
 }

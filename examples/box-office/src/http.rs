@@ -21,7 +21,7 @@ use crate::problem::{Problem, Refusal};
 use crate::{Release, Reserve, Seat, SeatEvent, Service};
 
 /// For how long a request waits, at most.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The ids that are made from the keys of clients.
 const KEYS: Uuid = Uuid::from_u128(0x6d1f_4b8e_20c7_4a35_9b62_d0e4_77aa_3c19);

@@ -1,7 +1,7 @@
 //! Whether all coins are there: mined = what accounts have + what is under way.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,8 +11,9 @@ use super::client::{NoAnswer, Service};
 /// How many accounts or transfers are asked for at once: as many as the service gives.
 const PAGE: &str = "1000";
 
-/// How often the books are opened anew when somebody has written meanwhile, or what follows is not done yet.
-const ATTEMPTS: u32 = 20;
+/// For how long the books are opened anew when somebody has written meanwhile, or what follows is not done yet:
+/// as long as the service itself waits for that.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long to wait between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -61,16 +62,18 @@ impl fmt::Display for Conservation {
 
 /// Adds everything up, at a moment at which nobody writes.
 pub(super) async fn check(service: &Service) -> Conservation {
-    let mut why = String::new();
-    for _ in 0..ATTEMPTS {
-        match add_up(service).await {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let why = match add_up(service).await {
             Ok(Ok(books)) => return books.judge(),
-            Ok(Err(reason)) => why = reason.to_owned(),
-            Err(error) => why = error.to_string(),
+            Ok(Err(reason)) => reason.to_owned(),
+            Err(error) => error.to_string(),
+        };
+        if Instant::now() > deadline {
+            return Conservation::Unknown { why };
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Conservation::Unknown { why }
 }
 
 async fn add_up(service: &Service) -> Result<Result<Books, &'static str>, NoAnswer> {
