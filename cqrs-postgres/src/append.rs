@@ -16,11 +16,12 @@ use crate::error::{Fate, failed, fate, is_taken, not_written};
 use crate::head::Head;
 use crate::judge::{Facts, Known, Plan, Types, judge};
 use crate::read::{natural, receipt};
-use crate::session::{Profile, Session};
+use crate::session::{Profile, Session, Statement};
 
 const LOOK: &str = include_str!("sql/append_look.sql");
 const LOCK: &str = include_str!("sql/append_lock.sql");
 const APPEND: &str = include_str!("sql/append.sql");
+const APPEND_ALONE: &str = include_str!("sql/append_alone.sql");
 const TYPES: &str = include_str!("sql/append_types.sql");
 const INSERT_TYPES: &str = include_str!("sql/insert_event_types.sql");
 
@@ -32,6 +33,10 @@ const STREAMS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// How often a batch is written by what is known, without a lock between the look and the writing. Beyond that, others
 /// write to the same streams, and it takes the lock first.
 const ATTEMPTS: usize = 2;
+
+/// After how many batches of its own in a row a node believes that it writes alone. Where several do, believing it too soon
+/// costs a call for nothing.
+const ALONE: u32 = 8;
 
 type Batch = Vec<(Append, Result<(), InvalidAppend>)>;
 type Answers = Vec<Result<Appended, AppendError>>;
@@ -75,12 +80,14 @@ pub(crate) struct Appender {
     session: Option<Session>,
     streams: LruCache<StreamId, (i64, Version)>,
     types: Types,
+    /// Where the log ended after its last batch, and how many batches of its own have followed one another.
+    last: Option<(Position, u32)>,
 }
 
 impl Appender {
     pub(crate) fn new(profile: Profile, place: Arc<str>) -> Self {
         let streams = LruCache::new(STREAMS);
-        Self { profile, place, session: None, streams, types: Types::new() }
+        Self { profile, place, session: None, streams, types: Types::new(), last: None }
     }
 
     /// Closes the connection.
@@ -134,6 +141,7 @@ impl Appender {
     fn forget(&mut self) {
         self.streams.clear();
         self.types.clear();
+        self.last = None;
     }
 
     async fn append_by(
@@ -245,6 +253,12 @@ impl Appender {
         session: &mut Session,
         plan: Plan,
     ) -> Result<Option<(Answers, Position)>, Problem> {
+        if let Some(head) = self.head_alone(session, &plan) {
+            if self.write_alone(session, &plan, head).await? {
+                return Ok(Some(self.written(plan, head, 0)));
+            }
+            self.last = None;
+        }
         let (checked, versions): (Vec<&str>, Vec<i64>) = plan
             .checked_streams
             .iter()
@@ -253,14 +267,7 @@ impl Appender {
         let commands: Vec<_> = plan.checked_commands.iter().map(|command| command.as_uuid()).collect();
         let new: Vec<_> = plan.new_streams.iter().map(StreamId::as_str).collect();
         let statement = sqlx::query(APPEND).bind(checked).bind(versions).bind(commands).bind(new);
-        let receipts = &plan.receipts;
-        let statement = plan
-            .events
-            .bind(statement)
-            .bind(receipts.iter().map(|receipt| receipt.command.as_uuid()).collect::<Vec<_>>())
-            .bind(receipts.iter().map(|receipt| receipt.position).collect::<Vec<_>>())
-            .bind(receipts.iter().map(|receipt| receipt.events).collect::<Vec<_>>())
-            .bind(receipts.iter().map(|receipt| receipt.versions.as_str()).collect::<Vec<_>>());
+        let statement = bind_rows(&plan, statement);
         let (rows, _) = match session.run(statement).await {
             Err(error) if is_taken(&error) => return Ok(None),
             done => done.map_err(Problem::Written)?,
@@ -271,10 +278,45 @@ impl Appender {
         };
         let (head, last_stream): (Option<i64>, Option<i64>) = read().map_err(Problem::Written)?;
         let Some(head) = head else { return Ok(None) };
-        self.remember(&plan, last_stream.unwrap_or_default());
-        let head = Position::new(head as u64);
+        Ok(Some(self.written(plan, Position::new(head as u64), last_stream.unwrap_or_default())))
+    }
+
+    /// Where the log ends, if this node alone seems to write, and the batch rests on nothing that a unique index does not
+    /// see.
+    fn head_alone(&self, session: &Session, plan: &Plan) -> Option<Position> {
+        let rests_on_more = !plan.new_streams.is_empty()
+            || !plan.checked_streams.is_empty()
+            || !plan.checked_commands.is_empty();
+        // A pooler does not tell of a server that is another one now. And within a transaction nothing may fail.
+        if rests_on_more || plan.events.is_empty() || session.is_shared() || session.is_in_transaction() {
+            return None;
+        }
+        self.last.filter(|(_, batches)| *batches >= ALONE).map(|(head, _)| head)
+    }
+
+    /// Writes a plan behind the head of the log, unless it is elsewhere by now.
+    async fn write_alone(
+        &self,
+        session: &mut Session,
+        plan: &Plan,
+        head: Position,
+    ) -> Result<bool, Problem> {
+        let statement = bind_rows(plan, sqlx::query(APPEND_ALONE).bind(head.as_u64() as i64));
+        match session.run(statement).await {
+            Ok((_, written)) if written == plan.events.len() as u64 => Ok(true),
+            Ok(_) => Err(Problem::Written(sqlx::Error::RowNotFound)),
+            Err(error) if is_taken(&error) => Ok(false),
+            Err(error) => Err(Problem::Written(error)),
+        }
+    }
+
+    /// Takes in that a plan was written behind a head of the log.
+    fn written(&mut self, plan: Plan, head: Position, last_stream: i64) -> (Answers, Position) {
+        self.remember(&plan, last_stream);
         let end = head.plus(plan.events.len() as u64);
-        Ok(Some((plan.answers(head), end)))
+        let batches = self.last.filter(|(last, _)| *last == head).map_or(0, |(_, batches)| batches);
+        self.last = Some((end, batches.saturating_add(1)));
+        (plan.answers(head), end)
     }
 
     /// Takes in where the streams of a batch are after it.
@@ -286,6 +328,17 @@ impl Appender {
             }
         }
     }
+}
+
+/// Adds the rows of a plan to the parameters of a statement.
+fn bind_rows(plan: &Plan, statement: Statement) -> Statement {
+    let receipts = &plan.receipts;
+    plan.events
+        .bind(statement)
+        .bind(receipts.iter().map(|receipt| receipt.command.as_uuid()).collect::<Vec<_>>())
+        .bind(receipts.iter().map(|receipt| receipt.position).collect::<Vec<_>>())
+        .bind(receipts.iter().map(|receipt| receipt.events).collect::<Vec<_>>())
+        .bind(receipts.iter().map(|receipt| receipt.versions.as_str()).collect::<Vec<_>>())
 }
 
 /// Why a batch was not written.

@@ -151,6 +151,16 @@ impl Session {
         done
     }
 
+    /// Whether a pooler may be behind it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.profile.begin.is_some()
+    }
+
+    /// Whether a transaction of several statements is open.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
     /// Begins a transaction of several statements.
     pub(crate) async fn begin(&mut self) -> Result<(), sqlx::Error> {
         self.in_transaction = true;

@@ -2,8 +2,11 @@
 
 mod common;
 
-use common::{Scratch, append, everything, one, some};
-use cqrs_core::{AppendError, EventStore, ExpectedVersion, Version};
+use std::collections::{HashMap, HashSet};
+
+use common::{Scratch, append, command, everything, one, some};
+use cqrs_core::{AppendError, EventStore, ExpectedVersion, Position, RecordedEvent, Version};
+use cqrs_postgres::PostgresStore;
 use sqlx::{Executor, Row};
 
 /// What nothing is written to is guarded by no index: it must be looked at under the lock.
@@ -62,4 +65,131 @@ async fn to_check_a_long_stream_costs_no_more_than_to_check_a_short_one() {
         );
     }
     assert!(pages[1] < pages[0] + 20, "{pages:?} pages were read");
+}
+
+/// Lets a node write so much that it believes to be alone.
+async fn alone(scratch: &Scratch) -> PostgresStore {
+    let node = scratch.store().await;
+    for _ in 0..20 {
+        one(&node, some("me", 1)).await.unwrap().unwrap();
+    }
+    node
+}
+
+/// Positions are 1, 2, 3 …, and so are the versions of every stream.
+fn assert_dense(log: &[RecordedEvent]) {
+    let mut versions = HashMap::new();
+    for (event, position) in log.iter().zip(1..) {
+        assert_eq!(event.position, Position::new(position));
+        let version = versions.entry(event.stream.clone()).or_insert(0);
+        *version += 1;
+        assert_eq!(event.version, Version::new(*version), "{}", event.stream);
+    }
+}
+
+#[tokio::test]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn a_node_that_writes_alone_writes_in_one_plain_statement() {
+    let scratch = Scratch::new().await;
+    let node = alone(&scratch).await;
+    scratch.outsider().await.execute("DROP FUNCTION append_batch").await.unwrap();
+    let mut again = some("me", 2);
+    again.receipt = Some(command());
+    let answers = node.append(vec![again.clone(), some("me", 3)]).await.unwrap();
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    assert_eq!([answers[0].position, answers[1].position], [Position::new(22), Position::new(25)]);
+    assert_dense(&everything(&node).await);
+    assert_eq!(node.receipts(&[again.receipt.unwrap()]).await.unwrap()[0].as_ref().unwrap().events, 2);
+}
+
+/// A command that it has done already is seen by its receipt alone.
+#[tokio::test]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn a_node_that_writes_alone_repeats_no_command() {
+    let scratch = Scratch::new().await;
+    let node = alone(&scratch).await;
+    let mut again = some("me", 1);
+    again.receipt = Some(command());
+    let first = one(&node, again.clone()).await.unwrap().unwrap();
+    let answers = node.append(vec![some("me", 1), again.clone(), some("me", 1)]).await.unwrap();
+    let second = answers[1].as_ref().unwrap();
+    assert!(!first.duplicate && second.duplicate && second.position == first.position);
+    assert!(answers[0].is_ok() && answers[2].is_ok());
+    assert_eq!(everything(&node).await.len(), 23);
+}
+
+/// What others have written before is not known to it, and no index sees what nothing is written to.
+#[tokio::test]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn a_node_that_writes_alone_looks_at_what_it_does_not_know() {
+    let scratch = Scratch::new().await;
+    one(&scratch.store().await, some("you", 1)).await.unwrap().unwrap();
+    let node = alone(&scratch).await;
+    let guard = append("you", ExpectedVersion::NoStream, Vec::new());
+    let answers = node.append(vec![guard, some("me", 1)]).await.unwrap();
+    assert!(answers[0].is_err() && answers[1].is_ok(), "{answers:?}");
+}
+
+/// Whoever has the head's lock comes first, whatever a node believes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn a_node_that_believes_to_be_alone_waits_for_whoever_writes_and_comes_behind_him() {
+    let scratch = Scratch::new().await;
+    let node = alone(&scratch).await;
+    let (mut writer, mut outsider) = (scratch.outsider().await, scratch.outsider().await);
+    let write = "
+        BEGIN;
+        SELECT FROM log_head FOR UPDATE;
+        INSERT INTO streams (id, name) SELECT max(id) + 1, 'account-other' FROM streams;
+        INSERT INTO events (position, stream, version, recorded_at, type, id, data)
+        SELECT 21, max(streams.id), 1, 0, 1, gen_random_uuid(), '1' FROM streams";
+    writer.execute(write).await.unwrap();
+    let appending = tokio::spawn({
+        let node = node.clone();
+        async move { one(&node, some("me", 1)).await }
+    });
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while outsider.fetch_one(waits).await.unwrap().get::<i64, _>(0) == 0 {
+        assert!(!appending.is_finished(), "{:?}", appending.await);
+    }
+    writer.execute("COMMIT").await.unwrap();
+    assert_eq!(appending.await.unwrap().unwrap().unwrap().position, Position::new(22));
+    assert_dense(&everything(&node).await);
+}
+
+/// Nodes that are alone for a while, and then are not, make one dense log, and each is told its own places in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn nodes_that_take_turns_or_write_at_once_make_one_dense_log() {
+    let scratch = Scratch::new().await;
+    let nodes = [scratch.store().await, scratch.store().await];
+    for node in &nodes {
+        for key in ["a", "b", "shared"] {
+            one(node, some(key, 1)).await.unwrap().unwrap();
+        }
+    }
+    let mut told = Vec::new();
+    // A burst of one, then of the other, and then of both.
+    for length in [1, 9, 12, 10, 8, 30] {
+        let burst = async |node: &PostgresStore, key: &str| {
+            let mut told = Vec::new();
+            for _ in 0..length {
+                for answer in node.append(vec![some(key, 2), some("shared", 1)]).await.unwrap() {
+                    told.push(answer.unwrap().position);
+                }
+            }
+            told
+        };
+        told.extend(burst(&nodes[0], "a").await);
+        told.extend(burst(&nodes[1], "b").await);
+        let (first, second) = tokio::join!(burst(&nodes[0], "a"), burst(&nodes[1], "b"));
+        told.extend(first.into_iter().chain(second));
+    }
+    let log = everything(&nodes[0]).await;
+    assert_dense(&log);
+    let ends = told.iter().map(|position| log[position.as_u64() as usize - 1].stream.key());
+    let of = |wanted: &str| ends.clone().filter(|key| *key == wanted).count();
+    assert_eq!([of("a"), of("b"), of("shared")], [140, 140, 280], "each was told the last of its events");
+    assert_eq!(told.iter().collect::<HashSet<_>>().len(), told.len());
 }
