@@ -1,4 +1,5 @@
 //! Nodes that decide by what they remember, while others write.
+#![expect(clippy::unwrap_used, reason = "clippy lets only the tests themselves unwrap")]
 
 mod common;
 
