@@ -12,7 +12,7 @@ use lru::LruCache;
 use sqlx::Row;
 
 use crate::connection::Database;
-use crate::error::{Fate, failed, fate, is_taken, not_written};
+use crate::error::{Fate, failed, fate, is_locked, is_taken, is_taken_at, not_written};
 use crate::head::Head;
 use crate::judge::{Facts, Known, Plan, Types, judge};
 use crate::read::{natural, receipt};
@@ -37,6 +37,9 @@ const ATTEMPTS: usize = 2;
 /// After how many batches of its own in a row a node believes that it writes alone. Where several do, believing it too soon
 /// costs a call for nothing.
 const ALONE: u32 = 8;
+
+/// The unique index that notices others.
+const POSITIONS: &str = "events_pkey";
 
 type Batch = Vec<(Append, Result<(), InvalidAppend>)>;
 type Answers = Vec<Result<Appended, AppendError>>;
@@ -254,10 +257,11 @@ impl Appender {
         plan: Plan,
     ) -> Result<Option<(Answers, Position)>, Problem> {
         if let Some(head) = self.head_alone(session, &plan) {
-            if self.write_alone(session, &plan, head).await? {
-                return Ok(Some(self.written(plan, head, 0)));
+            match self.write_alone(session, &plan, head).await? {
+                Alone::Written => return Ok(Some(self.written(plan, head, 0))),
+                Alone::Taken => return Ok(None),
+                Alone::Refused => self.last = None,
             }
-            self.last = None;
         }
         let (checked, versions): (Vec<&str>, Vec<i64>) = plan
             .checked_streams
@@ -294,18 +298,21 @@ impl Appender {
         self.last.filter(|(_, batches)| *batches >= ALONE).map(|(head, _)| head)
     }
 
-    /// Writes a plan behind the head of the log, unless it is elsewhere by now.
+    /// Writes a plan behind the head of the log, if that is where it was.
     async fn write_alone(
         &self,
         session: &mut Session,
         plan: &Plan,
         head: Position,
-    ) -> Result<bool, Problem> {
+    ) -> Result<Alone, Problem> {
         let statement = bind_rows(plan, sqlx::query(APPEND_ALONE).bind(head.as_u64() as i64));
         match session.run(statement).await {
-            Ok((_, written)) if written == plan.events.len() as u64 => Ok(true),
+            Ok((_, 0)) => Ok(Alone::Refused),
+            Ok((_, written)) if written == plan.events.len() as u64 => Ok(Alone::Written),
             Ok(_) => Err(Problem::Written(sqlx::Error::RowNotFound)),
-            Err(error) if is_taken(&error) => Ok(false),
+            Err(error) if is_taken(&error) && !is_taken_at(&error, POSITIONS) => Ok(Alone::Taken),
+            // Whatever it is, the function may do better, or says it.
+            Err(error) if fate(&error) == Fate::Failed && !is_locked(&error) => Ok(Alone::Refused),
             Err(error) => Err(Problem::Written(error)),
         }
     }
@@ -339,6 +346,15 @@ fn bind_rows(plan: &Plan, statement: Statement) -> Statement {
         .bind(receipts.iter().map(|receipt| receipt.position).collect::<Vec<_>>())
         .bind(receipts.iter().map(|receipt| receipt.events).collect::<Vec<_>>())
         .bind(receipts.iter().map(|receipt| receipt.versions.as_str()).collect::<Vec<_>>())
+}
+
+/// What became of a batch that was to be written without a look.
+enum Alone {
+    Written,
+    /// A stream is not where it was believed to be, or a command has been done, as far as this node alone has written.
+    Taken,
+    /// The log does not end where it was believed to, or something else is in the way; nothing was written.
+    Refused,
 }
 
 /// Why a batch was not written.

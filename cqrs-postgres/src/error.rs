@@ -143,6 +143,11 @@ pub(crate) fn is_taken(error: &sqlx::Error) -> bool {
     server_error(error).is_some_and(|error| error.code() == UNIQUE_VIOLATION)
 }
 
+/// Whether that is so by the unique index of this name.
+pub(crate) fn is_taken_at(error: &sqlx::Error, index: &str) -> bool {
+    server_error(error).is_some_and(|error| error.constraint() == Some(index))
+}
+
 /// The server has not answered in time.
 pub(crate) fn no_answer() -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the server has not answered in time"))

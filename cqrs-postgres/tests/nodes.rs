@@ -131,6 +131,29 @@ async fn a_node_that_writes_alone_looks_at_what_it_does_not_know() {
     assert!(answers[0].is_err() && answers[1].is_ok(), "{answers:?}");
 }
 
+/// What is in the way of the plain statement need not be in the way of the function; nor is a position passed over when the log
+/// does not reach as far as a node believes.
+#[tokio::test]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn a_node_that_cannot_write_alone_writes_as_always() {
+    let scratch = Scratch::new().await;
+    let node = alone(&scratch).await;
+    let mut outsider = scratch.outsider().await;
+    outsider.execute("CREATE RULE also AS ON INSERT TO receipts DO ALSO SELECT 1").await.unwrap();
+    one(&node, some("me", 1)).await.unwrap().unwrap();
+    outsider.execute("DROP RULE also ON receipts").await.unwrap();
+    one(&node, some("you", 1)).await.unwrap().unwrap();
+    for _ in 0..20 {
+        one(&node, some("me", 1)).await.unwrap().unwrap();
+    }
+    let last = "
+        ALTER TABLE events DISABLE TRIGGER ALL;
+        DELETE FROM events WHERE position = 42";
+    outsider.execute(last).await.unwrap();
+    assert_eq!(one(&node, some("you", 1)).await.unwrap().unwrap().position, Position::new(42));
+    assert_eq!(everything(&node).await.len(), 42);
+}
+
 /// Whoever has the head's lock comes first, whatever a node believes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]

@@ -1,6 +1,9 @@
 -- Writes a batch behind position $1 where nobody else has written since: as append_batch does, and under the same lock, but
--- nothing is looked at. Whoever has written meanwhile has a position of the batch, so that a unique index refuses it.
-WITH head AS MATERIALIZED (SELECT only_one FROM log_head FOR UPDATE),
+-- nothing is looked at but whether there is that position. Whoever has written meanwhile has a position of the batch, so that a
+-- unique index refuses it.
+WITH head AS MATERIALIZED (
+         SELECT only_one FROM log_head WHERE EXISTS (SELECT FROM events WHERE position = $1) FOR UPDATE
+     ),
      receipt AS (
          INSERT INTO receipts (command_id, position, events, versions)
          SELECT receipt.command_id, $1 + receipt.position, receipt.events, receipt.versions::bigint[]
