@@ -1,5 +1,6 @@
 //! A database's connections: one that appends, and some for everything else.
 
+use std::convert;
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
 
@@ -149,8 +150,18 @@ impl Database {
         action: &'static str,
         statement: impl Fn() -> Statement + Send + Sync,
     ) -> Result<Vec<PgRow>, StoreError> {
+        self.read_as(action, statement, convert::identity).await
+    }
+
+    /// Reads as [`Database::read`] does, and takes the rows one by one as they come.
+    pub(crate) async fn read_as<T: Send>(
+        &self,
+        action: &'static str,
+        statement: impl Fn() -> Statement + Send + Sync,
+        take: impl Fn(PgRow) -> T + Send + Sync,
+    ) -> Result<Vec<T>, StoreError> {
         loop {
-            match self.calls.run(None, statement()).await? {
+            match self.calls.run(None, statement(), &take).await? {
                 Ok((rows, _)) => return Ok(rows),
                 // Each time there is one lost connection less.
                 Err(failure) if failure.was_lost() => {}
@@ -165,7 +176,7 @@ impl Database {
         action: &'static str,
         statement: Statement,
     ) -> Result<(Vec<PgRow>, u64), StoreError> {
-        let done = self.calls.run(None, statement).await?;
+        let done = self.calls.run(None, statement, convert::identity).await?;
         done.map_err(|failure| failure.not_written(action, &self.place))
     }
 
@@ -177,7 +188,7 @@ impl Database {
         lock: Statement,
         statement: Statement,
     ) -> Result<(Vec<PgRow>, u64), StoreError> {
-        let done = self.calls.run(Some(lock), statement).await?;
+        let done = self.calls.run(Some(lock), statement, convert::identity).await?;
         done.map_err(|failure| failure.not_written(action, &self.place))
     }
 
@@ -260,11 +271,12 @@ impl Calls {
     }
 
     /// Runs a statement, under a lock that another one takes if there is one.
-    async fn run(
+    async fn run<T: Send>(
         &self,
         lock: Option<Statement>,
         statement: Statement,
-    ) -> Result<Result<(Vec<PgRow>, u64), Failure>, StoreError> {
+        take: impl Fn(PgRow) -> T + Send + Sync,
+    ) -> Result<Result<(Vec<T>, u64), Failure>, StoreError> {
         let _permit = self.permits.acquire().await.map_err(|_| StoreError::Closed)?;
         let idle = self.idle().pop();
         let reused = idle.is_some();
@@ -276,8 +288,8 @@ impl Calls {
             },
         };
         let done = match lock {
-            None => session.run(statement).await,
-            Some(lock) => session.run_under(lock, statement).await,
+            None => session.run_as(statement, take).await,
+            Some(lock) => session.run_under(lock, statement, take).await,
         };
         match &done {
             Err(error) if fate(error) == Fate::Unknown => {

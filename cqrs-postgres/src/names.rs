@@ -1,11 +1,10 @@
 //! The names of streams and event types, which rows of events have as numbers.
 
-use std::collections::HashMap;
-use std::num::NonZeroUsize;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cqrs_core::{StoreError, StreamId};
-use lru::LruCache;
+use foldhash::HashMapExt;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -15,8 +14,9 @@ use crate::event_row::numbers;
 
 const NAMES: &str = include_str!("sql/names.sql");
 
-/// How many streams' names are remembered from one page to the next: some 10 MiB of them.
-const STREAMS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+/// How many streams' names are remembered from one page to the next: some 10 MiB of them. Beyond that all are forgotten:
+/// to ask for them again, once in so many streams, costs less than to keep account of who was asked for last.
+const STREAMS: usize = 65_536;
 
 /// Names that were looked up before. A number has one name for ever, so none of them gets old.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub(crate) struct Names(Mutex<Remembered>);
 
 #[derive(Debug)]
 struct Remembered {
-    streams: LruCache<i64, StreamId>,
-    types: HashMap<i32, Arc<str>>,
+    streams: foldhash::HashMap<i64, StreamId>,
+    types: BTreeMap<i32, Arc<str>>,
 }
 
 /// What has to be looked up, and the rows that it is for: their places, and their numbers.
@@ -37,6 +37,20 @@ struct Unknown {
 }
 
 impl Remembered {
+    fn look(&self, number: i64, event_type: i32, stream: Option<&StreamId>) -> RowNames {
+        RowNames {
+            stream: stream.or_else(|| self.streams.get(&number)).cloned(),
+            event_type: self.types.get(&event_type).cloned(),
+        }
+    }
+
+    fn keep(&mut self, number: i64, stream: StreamId) {
+        if self.streams.len() >= STREAMS {
+            self.streams.clear();
+        }
+        self.streams.insert(number, stream);
+    }
+
     /// The names of a row; what is not remembered is put down as unknown.
     fn of(
         &mut self,
@@ -46,10 +60,7 @@ impl Remembered {
     ) -> RowNames {
         // What cannot be read has no name.
         let Ok((number, event_type)) = numbers(row) else { return RowNames::default() };
-        let names = RowNames {
-            stream: stream.or_else(|| self.streams.get(&number)).cloned(),
-            event_type: self.types.get(&event_type).cloned(),
-        };
+        let names = self.look(number, event_type, stream);
         if names.stream.is_none() {
             unknown.streams.push(number);
         }
@@ -72,24 +83,31 @@ pub(crate) struct RowNames {
 
 impl Names {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Remembered { streams: LruCache::new(STREAMS), types: HashMap::new() }))
+        Self(Mutex::new(Remembered { streams: foldhash::HashMap::new(), types: BTreeMap::new() }))
     }
 
     fn remembered(&self) -> MutexGuard<'_, Remembered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The names for the rows of a page, row by row; the rows are all of the `stream`, if one is given.
+    /// The names for a row, if both are remembered.
+    pub(crate) fn remembered_of(&self, row: &PgRow, stream: Option<&StreamId>) -> Option<RowNames> {
+        let (number, event_type) = numbers(row).ok()?;
+        let names = self.remembered().look(number, event_type, stream);
+        (names.stream.is_some() && names.event_type.is_some()).then_some(names)
+    }
+
+    /// The names for rows, row by row; the rows are all of the `stream`, if one is given.
     pub(crate) async fn of(
         &self,
         database: &Database,
-        rows: &[PgRow],
+        rows: &[&PgRow],
         stream: Option<&StreamId>,
     ) -> Result<Vec<RowNames>, StoreError> {
         let mut unknown = Unknown::default();
         let mut names: Vec<_> = {
             let mut remembered = self.remembered();
-            rows.iter().enumerate().map(|row| remembered.of(row, stream, &mut unknown)).collect()
+            rows.iter().copied().enumerate().map(|row| remembered.of(row, stream, &mut unknown)).collect()
         };
         if unknown.streams.is_empty() && unknown.types.is_empty() {
             return Ok(names);
@@ -105,7 +123,7 @@ impl Names {
                     let stream: StreamId = name
                         .parse()
                         .map_err(|error| corrupt(format!("the name of stream {number}: {error}")))?;
-                    remembered.streams.put(number, stream.clone());
+                    remembered.keep(number, stream.clone());
                     streams.insert(number, stream);
                 }
                 Number::Type(number) => {
@@ -123,6 +141,7 @@ impl Names {
         Ok(names)
     }
 }
+
 enum Number {
     Stream(i64),
     Type(i32),
@@ -135,4 +154,22 @@ fn named(row: &PgRow) -> Result<(Number, String), sqlx::Error> {
         _ => Number::Type(i32::try_from(number).map_err(|error| sqlx::Error::Decode(error.into()))?),
     };
     Ok((number, row.try_get(2)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_any_number_of_streams_take_bounded_room() {
+        let mut remembered = Remembered { streams: foldhash::HashMap::new(), types: BTreeMap::new() };
+        let last = 2 * STREAMS as i64 + 1;
+        for number in 1..=last {
+            remembered.keep(number, StreamId::new("log", number).unwrap());
+            assert!(remembered.streams.len() <= STREAMS);
+        }
+        let names = |number| remembered.look(number, 1, None).stream;
+        assert_eq!(names(last), Some(StreamId::new("log", last).unwrap()));
+        assert_eq!(names(1), None);
+    }
 }

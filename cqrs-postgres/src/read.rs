@@ -59,8 +59,8 @@ pub(crate) async fn log(
     }
     if *filter == EventFilter::default() {
         let statement = || sqlx::query(READ_LOG).bind(clamp(after.as_u64())).bind(clamp(limit as u64));
-        let rows = database.read("read the log", statement).await?;
-        let events = events(database, &rows, None).await?;
+        let rows = database.read_as("read the log", statement, unpacked(database, None)).await?;
+        let events = events(database, rows, None).await?;
         // Positions are dense, so the last event is the last one looked at.
         let scanned_to = events.last().map_or(after, |event| event.position);
         return Ok(LogPage { events, scanned_to });
@@ -78,12 +78,14 @@ pub(crate) async fn log(
             .bind(filter.wanted_event_types())
             .bind(streams.as_deref())
     };
-    let mut rows = database.read("read the log", statement).await?;
+    let mut rows = database.read_as("read the log", statement, unpacked(database, None)).await?;
     // It comes last; the events are in order wherever it comes.
-    let is_head = |row: &PgRow| row.try_get::<Option<i64>, _>(0).is_ok_and(|position| position.is_none());
-    let head = rows.iter().rposition(is_head).map(|place| rows.remove(place));
+    let has_position =
+        |row: &PgRow| row.try_get::<Option<i64>, _>(0).is_ok_and(|position| position.is_some());
+    let head = rows.iter().rposition(|row| row.as_ref().is_err_and(|row| !has_position(row)));
+    let head = head.and_then(|place| rows.remove(place).err());
     let head = head_of(head.as_ref(), HEAD_COLUMN)?;
-    let events = events(database, &rows, None).await?;
+    let events = events(database, rows, None).await?;
     let last = events.last().map_or(after, |event| event.position);
     let scanned_to = match (events.len() as u64) < limit {
         // The window was looked at as a whole, as far as there was a log.
@@ -93,14 +95,27 @@ pub(crate) async fn log(
     Ok(LogPage { events, scanned_to })
 }
 
-/// Unpacks the rows of a page, which are all of the `stream`, if one is given.
+/// Unpacks a row when it comes, if that can be done; all are of the `stream`, if one is given.
+fn unpacked(
+    database: &Database,
+    stream: Option<&StreamId>,
+) -> impl Fn(PgRow) -> Result<RecordedEvent, PgRow> {
+    move |row| {
+        let names = database.names().remembered_of(&row, stream);
+        names.and_then(|names| event_row::read(&row, &names).ok()).ok_or(row)
+    }
+}
+
+/// The events of a page, of which some rows are not unpacked yet.
 async fn events(
     database: &Database,
-    rows: &[PgRow],
+    rows: Vec<Result<RecordedEvent, PgRow>>,
     stream: Option<&StreamId>,
 ) -> Result<Vec<RecordedEvent>, StoreError> {
-    let names = database.names().of(database, rows, stream).await?;
-    rows.iter().zip(&names).map(|(row, names)| event_row::read(row, names)).collect()
+    let left: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
+    let mut names = database.names().of(database, &left, stream).await?.into_iter();
+    let mut read = |row| event_row::read(&row, &names.next().unwrap_or_default());
+    rows.into_iter().map(|row| row.or_else(&mut read)).collect()
 }
 
 /// A page of a stream.
@@ -119,8 +134,8 @@ pub(crate) async fn stream(
             .bind(clamp(read.from.as_u64()))
             .bind(clamp(read.limit as u64))
     };
-    let rows = database.read("read a stream", statement).await?;
-    events(database, &rows, Some(stream)).await
+    let rows = database.read_as("read a stream", statement, unpacked(database, Some(stream))).await?;
+    events(database, rows, Some(stream)).await
 }
 
 /// First outcomes of commands.

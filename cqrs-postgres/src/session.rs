@@ -1,5 +1,6 @@
 //! One connection, and what is set on it.
 
+use std::convert::identity;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -114,14 +115,25 @@ impl Session {
     /// After an error the connection is not used again, save when the error is one of the server that ends nothing but
     /// the statement.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<(Vec<PgRow>, u64), sqlx::Error> {
+        self.run_as(statement, identity).await
+    }
+
+    /// Runs a statement as [`Session::run`] does, and takes its rows one by one as they come, while the server still looks for
+    /// the next ones.
+    pub(crate) async fn run_as<T: Send>(
+        &mut self,
+        statement: Statement,
+        take: impl Fn(PgRow) -> T + Send + Sync,
+    ) -> Result<(Vec<T>, u64), sqlx::Error> {
         let patience = self.profile.answer_timeout;
         let Some(begin) = self.profile.begin.clone().filter(|_| !self.in_transaction) else {
             let persistent = self.profile.begin.is_none();
-            return in_time(patience, run(&mut self.connection, statement.persistent(persistent))).await;
+            return in_time(patience, run(&mut self.connection, statement.persistent(persistent), take))
+                .await;
         };
         let whole = async {
             self.connection.execute(AssertSqlSafe(begin)).await?;
-            let done = run(&mut self.connection, statement.persistent(false)).await;
+            let done = run(&mut self.connection, statement.persistent(false), take).await;
             let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
             let ended = self.connection.execute(end).await;
             let done = done?;
@@ -130,16 +142,17 @@ impl Session {
         in_time(patience, whole).await
     }
 
-    /// Runs a statement as [`Session::run`] does, after another one that waits for a lock: it sees what was committed until
-    /// the lock was there.
-    pub(crate) async fn run_under(
+    /// Runs a statement as [`Session::run_as`] does, after another one that waits for a lock: it sees what was committed
+    /// until the lock was there.
+    pub(crate) async fn run_under<T: Send>(
         &mut self,
         lock: Statement,
         statement: Statement,
-    ) -> Result<(Vec<PgRow>, u64), sqlx::Error> {
+        take: impl Fn(PgRow) -> T + Send + Sync,
+    ) -> Result<(Vec<T>, u64), sqlx::Error> {
         self.begin().await?;
         let done = match self.run(lock).await {
-            Ok(_) => self.run(statement).await,
+            Ok(_) => self.run_as(statement, take).await,
             Err(error) => Err(error),
         };
         match &done {
@@ -202,17 +215,18 @@ impl Session {
     }
 }
 
-async fn run(
+async fn run<T: Send>(
     connection: &mut PgConnection,
     statement: Statement,
-) -> Result<(Vec<PgRow>, u64), sqlx::Error> {
+    take: impl Fn(PgRow) -> T + Send + Sync,
+) -> Result<(Vec<T>, u64), sqlx::Error> {
     let (mut rows, mut changed) = (Vec::new(), 0);
     let mut results = connection.fetch_many(statement);
     // Up to where the server is ready for the next one: only then has it committed.
     while let Some(result) = results.try_next().await? {
         match result {
             Either::Left(done) => changed += done.rows_affected(),
-            Either::Right(row) => rows.push(row),
+            Either::Right(row) => rows.push(take(row)),
         }
     }
     Ok((rows, changed))
