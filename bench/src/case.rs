@@ -135,11 +135,14 @@ impl Work {
                 transfers::run(SqliteStore::open(path).await?, clients, until, time).await
             }),
             Self::Replay(replay) => replay.run(stage),
-            Self::RawPostgres { batch } => stage
-                .on_postgres(async |server, schema| raw::postgres::run(server, schema, batch, time).await),
-            Self::Postgres { clients, streams } => stage.on_postgres(async |server, schema| {
-                dispatch::run(server.store(schema).await?, clients, streams, time).await
+            Self::RawPostgres { batch } => stage.on_postgres(&stage.alone, async |server, schema| {
+                raw::postgres::run(server, schema, batch, time).await
             }),
+            Self::Postgres { clients, streams } => {
+                stage.on_postgres(&stage.runtime, async |server, schema| {
+                    dispatch::run(server.store(schema).await?, clients, streams, time).await
+                })
+            }
         }
     }
 }

@@ -16,7 +16,6 @@ use tokio::runtime::Runtime;
 pub(crate) use self::log::write;
 pub(crate) use self::totals::{InTable, InValue, NAME};
 use crate::Error;
-use crate::postgres::Server;
 use crate::sample::{Sample, Stopwatch};
 use crate::stage::Stage;
 
@@ -65,16 +64,14 @@ impl Replay {
         match stage.postgres().filter(|_| self.needs_postgres()) {
             Some(server) => {
                 let schema = stage.postgres_log(server)?;
-                stage.runtime.block_on(self.on_postgres(server, schema))
+                match self {
+                    Self::PostgresScan => {
+                        stage.alone.block_on(async { raw::postgres(server.connect(schema).await?).await })
+                    }
+                    _ => stage.runtime.block_on(async { into_value(server.store(schema).await?).await }),
+                }
             }
             None => self.on_sqlite(&stage.runtime, stage.log()?),
-        }
-    }
-
-    async fn on_postgres(self, server: &Server, schema: &str) -> Result<Sample, Error> {
-        match self {
-            Self::PostgresScan => raw::postgres(server.connect(schema).await?).await,
-            _ => into_value(server.store(schema).await?).await,
         }
     }
 

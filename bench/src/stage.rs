@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::postgres::Server;
 use crate::sample::Sample;
@@ -13,6 +13,8 @@ use crate::{Error, raw, replay};
 /// What cases are run on, and what they share.
 pub(crate) struct Stage {
     pub(crate) runtime: Runtime,
+    /// What the raw engine is awaited on where it must be: one thread, so that no answer of the server wakes another one.
+    pub(crate) alone: Runtime,
     /// Where files are put.
     pub(crate) directory: PathBuf,
     /// How long a case runs, unless what it does has an end.
@@ -25,8 +27,9 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(directory: &Path, time: Duration) -> Result<Self, Error> {
         let (runtime, directory) = (Runtime::new()?, directory.to_owned());
+        let alone = Builder::new_current_thread().enable_all().build()?;
         let (log, postgres_log) = (OnceCell::new(), OnceCell::new());
-        Ok(Self { runtime, directory, time, postgres: None, log, postgres_log })
+        Ok(Self { runtime, alone, directory, time, postgres: None, log, postgres_log })
     }
 
     /// With a PostgreSQL server, if there is the URL of one.
@@ -43,11 +46,12 @@ impl Stage {
     /// Runs a case on the PostgreSQL server, in a schema of its own.
     pub(crate) fn on_postgres(
         &self,
+        runtime: &Runtime,
         case: impl AsyncFnOnce(&Server, &str) -> Result<Sample, Error>,
     ) -> Result<Sample, Error> {
         let server = self.postgres.as_ref().ok_or("there is no PostgreSQL server")?;
         let schema = server.schema();
-        self.runtime.block_on(async {
+        runtime.block_on(async {
             let sample = case(server, &schema).await?;
             server.discard(&schema).await?;
             Ok(sample)

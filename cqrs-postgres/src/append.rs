@@ -12,16 +12,18 @@ use lru::LruCache;
 use sqlx::Row;
 
 use crate::connection::Database;
-use crate::error::{Fate, failed, fate, is_locked, is_taken, is_taken_at, not_written};
+use crate::error::{Fate, failed, fate, has_waited, is_taken, is_taken_at, not_written};
 use crate::head::Head;
 use crate::judge::{Facts, Known, Plan, Types, judge};
 use crate::read::{natural, receipt};
 use crate::session::{Profile, Session, Statement};
+use crate::unstoppable::Unstoppable;
 
 const LOOK: &str = include_str!("sql/append_look.sql");
 const LOCK: &str = include_str!("sql/append_lock.sql");
 const APPEND: &str = include_str!("sql/append.sql");
 const APPEND_ALONE: &str = include_str!("sql/append_alone.sql");
+const APPEND_ONE: &str = include_str!("sql/append_one.sql");
 const TYPES: &str = include_str!("sql/append_types.sql");
 const INSERT_TYPES: &str = include_str!("sql/insert_event_types.sql");
 
@@ -67,9 +69,7 @@ pub(crate) async fn append(
         head.advance(end);
         Ok(answers)
     };
-    // A task is given up only when the runtime ends, or when it panics.
-    let lost = |error: tokio::task::JoinError| StoreError::OutcomeUnknown { source: error.into() };
-    tokio::spawn(run).await.map_err(lost)?
+    Unstoppable::new(run).await
 }
 
 /// The connection that appends, and what it knows of the log.
@@ -305,14 +305,18 @@ impl Appender {
         plan: &Plan,
         head: Position,
     ) -> Result<Alone, Problem> {
-        let statement = bind_rows(plan, sqlx::query(APPEND_ALONE).bind(head.as_u64() as i64));
+        let head = head.as_u64() as i64;
+        let statement = match (plan.events.len(), plan.receipts.len()) {
+            (1, 0 | 1) => bind_row(plan, sqlx::query(APPEND_ONE).bind(head)),
+            _ => bind_rows(plan, sqlx::query(APPEND_ALONE).bind(head)),
+        };
         match session.run(statement).await {
             Ok((_, 0)) => Ok(Alone::Refused),
             Ok((_, written)) if written == plan.events.len() as u64 => Ok(Alone::Written),
             Ok(_) => Err(Problem::Written(sqlx::Error::RowNotFound)),
             Err(error) if is_taken(&error) && !is_taken_at(&error, POSITIONS) => Ok(Alone::Taken),
-            // Whatever it is, the function may do better, or says it.
-            Err(error) if fate(&error) == Fate::Failed && !is_locked(&error) => Ok(Alone::Refused),
+            // Whatever it is, the function may do better, or says it; who has waited for the lock in vain has waited enough.
+            Err(error) if fate(&error) == Fate::Failed && !has_waited(&error) => Ok(Alone::Refused),
             Err(error) => Err(Problem::Written(error)),
         }
     }
@@ -346,6 +350,17 @@ fn bind_rows(plan: &Plan, statement: Statement) -> Statement {
         .bind(receipts.iter().map(|receipt| receipt.position).collect::<Vec<_>>())
         .bind(receipts.iter().map(|receipt| receipt.events).collect::<Vec<_>>())
         .bind(receipts.iter().map(|receipt| receipt.versions.as_str()).collect::<Vec<_>>())
+}
+
+/// Adds the only row of a plan to the parameters of a statement.
+fn bind_row(plan: &Plan, statement: Statement) -> Statement {
+    let receipt = plan.receipts.first();
+    plan.events
+        .bind_first(statement)
+        .bind(receipt.map(|receipt| receipt.command.as_uuid()))
+        .bind(receipt.map(|receipt| receipt.position))
+        .bind(receipt.map(|receipt| receipt.events))
+        .bind(receipt.map(|receipt| receipt.versions.as_str()))
 }
 
 /// What became of a batch that was to be written without a look.

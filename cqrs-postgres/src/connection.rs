@@ -192,10 +192,11 @@ impl Database {
         done.map_err(|failure| failure.not_written(action, &self.place))
     }
 
-    /// Waits for what is under way, and closes all connections.
+    /// Waits for what is under way, and closes all connections; not for ever, since somebody may hold an append that he does
+    /// not poll.
     pub(crate) async fn close(&self) {
-        let appender = self.appender.lock().await.take();
-        if let Some(appender) = appender {
+        let appender = tokio::time::timeout(self.options.busy_timeout, self.appender.lock()).await;
+        if let Some(appender) = appender.ok().and_then(|mut appender| appender.take()) {
             appender.close().await;
         }
         self.tables.close(self.options.busy_timeout).await;

@@ -126,6 +126,11 @@ const LOCK_NOT_AVAILABLE: &str = "55P03";
 const DEADLOCK_DETECTED: &str = "40P01";
 const DEPENDENT_OBJECTS_STILL_EXIST: &str = "2BP01";
 
+/// Whether somebody else has locked what was wanted for longer than one waits.
+pub(crate) fn has_waited(error: &sqlx::Error) -> bool {
+    server_error(error).is_some_and(|error| error.code() == LOCK_NOT_AVAILABLE)
+}
+
 /// Whether somebody else has locked what was wanted.
 pub(crate) fn is_locked(error: &sqlx::Error) -> bool {
     let code = server_error(error).map(PgDatabaseError::code);

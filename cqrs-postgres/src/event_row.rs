@@ -110,6 +110,20 @@ impl EventRows {
         Ok(())
     }
 
+    /// Adds the first of them to the parameters of `append_one.sql`.
+    pub(crate) fn bind_first(&self, statement: Statement) -> Statement {
+        statement
+            .bind(self.streams.first())
+            .bind(self.versions.first())
+            .bind(self.times.first())
+            .bind(self.types.first())
+            .bind(self.ids.first())
+            .bind(self.data.first().map(Json::as_str))
+            .bind(self.causations.first().and_then(Kept::bytes))
+            .bind(self.correlations.first().and_then(Kept::bytes))
+            .bind(self.metadata.first().and_then(Option::as_deref))
+    }
+
     /// Adds the columns to the parameters of `append_batch`.
     pub(crate) fn bind(&self, statement: Statement) -> Statement {
         statement

@@ -52,6 +52,7 @@ mod snapshots;
 mod store;
 mod tables;
 mod text;
+mod unstoppable;
 
 pub use error::ConnectError;
 pub use options::{PostgresOptions, Synchronous};

@@ -56,7 +56,10 @@ impl Profile {
             ("default_transaction_isolation", "read committed".to_owned()),
             // Statements are small; compiling them costs more than it gives.
             ("jit", "off".to_owned()),
-            // A plan is kept, and must still be right when a table that was empty has grown.
+            // A plan is made once. For columns as parameters the server would make one anew each time, since it guesses how
+            // long they are where it does not look; that took as long as the statement.
+            ("plan_cache_mode", "force_generic_plan".to_owned()),
+            // It is kept, and must still be right when a table that was empty has grown.
             ("enable_seqscan", "off".to_owned()),
             ("enable_hashjoin", "off".to_owned()),
             ("enable_mergejoin", "off".to_owned()),

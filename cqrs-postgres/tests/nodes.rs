@@ -4,11 +4,12 @@
 mod common;
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
-use common::{Scratch, append, command, everything, one, some};
+use common::{Scratch, append, command, event, everything, one, some};
 use cqrs_core::{AppendError, EventStore, ExpectedVersion, Position, RecordedEvent, Version};
-use cqrs_postgres::PostgresStore;
-use sqlx::{Executor, Row};
+use cqrs_postgres::{PostgresOptions, PostgresStore};
+use sqlx::{Executor, PgConnection, Row};
 
 /// What nothing is written to is guarded by no index: it must be looked at under the lock.
 #[tokio::test]
@@ -103,6 +104,112 @@ async fn a_node_that_writes_alone_writes_in_one_plain_statement() {
     assert_eq!(node.receipts(&[again.receipt.unwrap()]).await.unwrap()[0].as_ref().unwrap().events, 2);
 }
 
+/// A single event has a statement of its own.
+#[tokio::test]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn a_node_that_writes_alone_writes_all_of_an_event() {
+    let scratch = Scratch::new().await;
+    let node = alone(&scratch).await;
+    scratch.outsider().await.execute("DROP FUNCTION append_batch").await.unwrap();
+    let plain = some("me", 1);
+    let mut odd = append("me", ExpectedVersion::Any, vec![event("CoinMined", r#""\\ ' 🪙 {1,NULL}""#)]);
+    odd.receipt = Some(command());
+    let metadata = &mut odd.writes[0].events[0].metadata;
+    metadata.causation_id = Some(command().into());
+    metadata.correlation_id = None;
+    metadata.extra.insert("user".to_owned(), "zoë".into());
+    for wanted in [&plain, &odd] {
+        let appended = one(&node, wanted.clone()).await.unwrap().unwrap();
+        let log = everything(&node).await;
+        let (found, sent) = (log.last().unwrap(), &wanted.writes[0].events[0]);
+        assert_eq!(found.position, appended.position);
+        assert_eq!((&found.id, &found.event_type), (&sent.id, &sent.event_type));
+        assert_eq!((&found.data, &found.metadata), (&sent.data, &sent.metadata));
+        assert_eq!(found.recorded_at, wanted.recorded_at);
+        let receipt = wanted.receipt.unwrap_or_else(command);
+        let receipt = node.receipts(&[receipt]).await.unwrap().remove(0);
+        assert_eq!(receipt.is_some(), wanted.receipt.is_some());
+        if let Some(receipt) = receipt {
+            assert_eq!((receipt.position, receipt.versions), (appended.position, appended.versions));
+        }
+    }
+    assert_dense(&everything(&node).await);
+}
+
+/// Behind a pooler any server may come next, with a log of its own.
+#[tokio::test]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn a_node_with_a_pooler_never_believes_to_be_alone() {
+    let scratch = Scratch::new().await;
+    let options = PostgresOptions::new().transaction_pooling();
+    let node = PostgresStore::connect_with(&scratch.url(), options).await.unwrap();
+    for _ in 0..20 {
+        one(&node, some("me", 1)).await.unwrap().unwrap();
+    }
+    scratch.outsider().await.execute("DROP FUNCTION append_batch").await.unwrap();
+    let refused = one(&node, some("me", 1)).await.unwrap_err();
+    assert!(cqrs_core::describe(&refused).contains("append_batch"), "{refused:?}");
+}
+
+/// Whoever locks the head and then the events waits for a node that waits for him.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn a_node_that_writes_alone_gives_way_where_two_wait_for_each_other() {
+    let scratch = Scratch::new().await;
+    let node = alone(&scratch).await;
+    let (mut other, mut outsider) = (scratch.outsider().await, scratch.outsider().await);
+    // The server ends whoever asks first whether there is a way out.
+    other.execute("SET deadlock_timeout = '1h'; BEGIN; SELECT FROM log_head FOR UPDATE").await.unwrap();
+    let appending = tokio::spawn(async move { one(&node, some("me", 1)).await });
+    until_somebody_waits(&mut outsider).await;
+    other.execute("LOCK TABLE events IN SHARE MODE; COMMIT").await.unwrap();
+    assert_eq!(appending.await.unwrap().unwrap().unwrap().position, Position::new(21));
+}
+
+async fn until_somebody_waits(outsider: &mut PgConnection) {
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while outsider.fetch_one(waits).await.unwrap().get::<i64, _>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// It has begun, and goes on without him.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn an_append_whose_caller_goes_away_is_written() {
+    let scratch = Scratch::new().await;
+    let node = scratch.store().await;
+    let (mut other, mut outsider) = (scratch.outsider().await, scratch.outsider().await);
+    for (key, position) in [("me", 1), ("you", 2)] {
+        // It looks for the stream first. Nothing to be written is on its way to the server then.
+        other.execute("BEGIN; LOCK TABLE streams").await.unwrap();
+        let appending = tokio::spawn({
+            let node = node.clone();
+            async move { one(&node, some(key, 1)).await }
+        });
+        until_somebody_waits(&mut outsider).await;
+        appending.abort();
+        assert!(appending.await.unwrap_err().is_cancelled());
+        other.execute("COMMIT").await.unwrap();
+        node.wait_beyond(Position::new(position - 1)).await.unwrap();
+    }
+    assert_eq!(one(&node, some("me", 1)).await.unwrap().unwrap().position, Position::new(3));
+    assert_dense(&everything(&node).await);
+}
+
+#[tokio::test]
+#[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
+async fn an_append_that_nobody_polls_does_not_keep_a_store_from_closing() {
+    let scratch = Scratch::new().await;
+    let options = PostgresOptions::new().busy_timeout(Duration::from_millis(100));
+    let node = PostgresStore::connect_with(&scratch.url(), options).await.unwrap();
+    let mut held = Box::pin(one(&node, some("me", 1)));
+    assert!(futures::poll!(&mut held).is_pending());
+    node.close().await;
+    drop(held);
+}
+
 /// A command that it has done already is seen by its receipt alone.
 #[tokio::test]
 #[cfg_attr(not(server), ignore = "CQRS_POSTGRES_URL is not set")]
@@ -172,11 +279,7 @@ async fn a_node_that_believes_to_be_alone_waits_for_whoever_writes_and_comes_beh
         let node = node.clone();
         async move { one(&node, some("me", 1)).await }
     });
-    let waits = "SELECT count(*) FROM pg_stat_activity
-                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while outsider.fetch_one(waits).await.unwrap().get::<i64, _>(0) == 0 {
-        assert!(!appending.is_finished(), "{:?}", appending.await);
-    }
+    until_somebody_waits(&mut outsider).await;
     writer.execute("COMMIT").await.unwrap();
     assert_eq!(appending.await.unwrap().unwrap().unwrap().position, Position::new(22));
     assert_dense(&everything(&node).await);
