@@ -15,6 +15,7 @@ use crate::connection::Database;
 use crate::error::{Fate, failed, fate, has_waited, is_taken, is_taken_at, not_written};
 use crate::head::Head;
 use crate::judge::{Facts, Known, Plan, Types, judge};
+use crate::listen::Bell;
 use crate::read::{natural, receipt};
 use crate::session::{Profile, Session, Statement};
 use crate::unstoppable::Unstoppable;
@@ -48,10 +49,11 @@ type Answers = Vec<Result<Appended, AppendError>>;
 
 /// Appends a batch.
 ///
-/// It is written also when the caller goes away, once it is its turn.
+/// It is written also when the caller goes away, once it is its turn. Who holds it and does not poll it lets all others wait.
 pub(crate) async fn append(
     database: &Database,
     head: &Arc<Head>,
+    bell: &Arc<Bell>,
     batch: Vec<Append>,
 ) -> Result<Answers, StoreError> {
     let batch: Batch = batch
@@ -61,12 +63,15 @@ pub(crate) async fn append(
             (append, valid)
         })
         .collect();
-    let mut turn = database.appender().await?;
-    let head = Arc::clone(head);
+    let (turn, mut appender) = database.appender().await?;
+    let (head, bell) = (Arc::clone(head), Arc::clone(bell));
     let run = async move {
-        let appender = turn.as_mut().ok_or(StoreError::Closed)?;
-        let (answers, end) = appender.append(&batch).await?;
+        let (answers, end) = appender.as_mut().ok_or(StoreError::Closed)?.append(&batch).await?;
+        drop((appender, turn));
         head.advance(end);
+        if answers.iter().flatten().any(|appended| appended.events > 0 && !appended.duplicate) {
+            bell.ring();
+        }
         Ok(answers)
     };
     Unstoppable::new(run).await

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cqrs_core::{BoxError, StoreError};
 use sqlx::Row;
 use sqlx::postgres::{PgConnectOptions, PgRow};
-use tokio::sync::{Mutex, OwnedMutexGuard, OwnedRwLockReadGuard, RwLock, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 
 use crate::ConnectError;
 use crate::append::Appender;
@@ -42,6 +42,8 @@ pub(crate) struct Database {
     names: Names,
     /// What appends; `None` once it is closed.
     appender: Arc<Mutex<Option<Appender>>>,
+    /// Whose turn it is to append.
+    turns: Arc<Semaphore>,
 }
 
 impl Database {
@@ -77,6 +79,7 @@ impl Database {
             profile: derived,
             names: Names::new(),
             appender: Arc::new(Mutex::new(Some(Appender::new(log, Arc::clone(&place))))),
+            turns: Arc::new(Semaphore::new(1)),
             options: options.clone(),
             place,
         })
@@ -135,13 +138,12 @@ impl Database {
         &self.names
     }
 
-    /// Waits for the right to append.
-    pub(crate) async fn appender(&self) -> Result<OwnedMutexGuard<Option<Appender>>, StoreError> {
-        let appender = Arc::clone(&self.appender).lock_owned().await;
-        match *appender {
-            Some(_) => Ok(appender),
-            None => Err(StoreError::Closed),
-        }
+    /// Waits for the right to append, and for what appends.
+    pub(crate) async fn appender(
+        &self,
+    ) -> Result<(OwnedSemaphorePermit, OwnedMutexGuard<Option<Appender>>), StoreError> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        Ok((turn, Arc::clone(&self.appender).lock_owned().await))
     }
 
     /// Reads. The statement is made again when a connection turns out to be lost.
@@ -195,8 +197,11 @@ impl Database {
     /// Waits for what is under way, and closes all connections; not for ever, since somebody may hold an append that he does
     /// not poll.
     pub(crate) async fn close(&self) {
-        let appender = tokio::time::timeout(self.options.busy_timeout, self.appender.lock()).await;
-        if let Some(appender) = appender.ok().and_then(|mut appender| appender.take()) {
+        let turn = tokio::time::timeout(self.options.answer_timeout, self.turns.acquire()).await;
+        self.turns.close();
+        if let Ok(Ok(_turn)) = turn
+            && let Some(appender) = self.appender.lock().await.take()
+        {
             appender.close().await;
         }
         self.tables.close(self.options.busy_timeout).await;

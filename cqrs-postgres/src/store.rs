@@ -105,11 +105,7 @@ impl PostgresStore {
 #[async_trait]
 impl EventStore for PostgresStore {
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
-        let answers = append::append(self.database(), &self.0.head, batch).await?;
-        if answers.iter().flatten().any(|appended| appended.events > 0 && !appended.duplicate) {
-            self.0.bell.ring();
-        }
-        Ok(answers)
+        append::append(self.database(), &self.0.head, &self.0.bell, batch).await
     }
 
     async fn receipts(&self, commands: &[CommandId]) -> Result<Vec<Option<Appended>>, StoreError> {

@@ -9,12 +9,15 @@ use tokio::runtime::Handle;
 ///
 /// A task from the beginning would do as well, but it costs a switch to it and back.
 #[derive(Debug)]
-pub(crate) struct Unstoppable<F: Future<Output: Send + 'static> + Send + 'static>(Option<Pin<Box<F>>>);
+pub(crate) struct Unstoppable<F: Future<Output: Send + 'static> + Send + 'static> {
+    work: Option<Pin<Box<F>>>,
+    runtime: Option<Handle>,
+}
 
 impl<F: Future<Output: Send + 'static> + Send + 'static> Unstoppable<F> {
-    /// Something that is done to its end once it has begun.
+    /// Something that is done to its end, as long as the runtime lives in which this is called.
     pub(crate) fn new(work: F) -> Self {
-        Self(Some(Box::pin(work)))
+        Self { work: Some(Box::pin(work)), runtime: Handle::try_current().ok() }
     }
 }
 
@@ -23,10 +26,10 @@ impl<F: Future<Output: Send + 'static> + Send + 'static> Future for Unstoppable<
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         // What panics is not there any more when this is dropped.
-        let Some(mut work) = self.0.take() else { return Poll::Pending };
+        let Some(mut work) = self.work.take() else { return Poll::Pending };
         let done = work.as_mut().poll(context);
         if done.is_pending() {
-            self.0 = Some(work);
+            self.work = Some(work);
         }
         done
     }
@@ -34,8 +37,7 @@ impl<F: Future<Output: Send + 'static> + Send + 'static> Future for Unstoppable<
 
 impl<F: Future<Output: Send + 'static> + Send + 'static> Drop for Unstoppable<F> {
     fn drop(&mut self) {
-        // Without a runtime nobody could do it.
-        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+        if let (Some(work), Some(runtime)) = (self.work.take(), self.runtime.take()) {
             runtime.spawn(work);
         }
     }

@@ -34,6 +34,11 @@ impl Pages {
         Self { filter, most, ahead: None }
     }
 
+    /// Reads ahead no more: nobody knows when somebody wants a page again.
+    pub(crate) fn forget(&mut self) {
+        self.ahead = None;
+    }
+
     /// The page after a position. It may have been read a moment ago, and lack what has come since.
     pub(crate) async fn after(
         &mut self,
@@ -261,8 +266,9 @@ mod tests {
         let (log, mut pages) = (log(5), pages());
         pages.working((Position::new(2), 2), &log, async {}).await;
         assert_eq!(Arc::strong_count(&log), 2);
-        drop(pages);
+        pages.forget();
         tokio::task::yield_now().await;
         assert_eq!((Arc::strong_count(&log), log.reads()), (1, 0));
+        assert_eq!(after(&mut pages, &log, 2).await, [3, 4]);
     }
 }

@@ -178,6 +178,7 @@ impl<W: Worker> Runner<W> {
 
     /// Reads the checkpoint. A read model of an earlier version is made anew first.
     async fn find(&mut self) -> Result<Option<Position>, BoxError> {
+        self.pages.forget();
         self.reporter.looks();
         match self.worker.checkpoint().await {
             Ok(at) => {
@@ -243,6 +244,7 @@ impl<W: Worker> Runner<W> {
 
     /// Waits for its turn, and tells how far the one who has it has come.
     async fn follow(&mut self, at: Position, until: Timestamp) -> Result<Option<Position>, BoxError> {
+        self.pages.forget();
         self.reporter.at(at, SubscriberState::Waiting { until });
         let further = async {
             let head = self.store.wait_beyond(at).await?;
