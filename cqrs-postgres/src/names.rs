@@ -14,8 +14,8 @@ use crate::event_row::numbers;
 
 const NAMES: &str = include_str!("sql/names.sql");
 
-/// How many streams' names are remembered from one page to the next: some 10 MiB of them. Beyond that all are forgotten:
-/// to ask for them again, once in so many streams, costs less than to keep account of who was asked for last.
+/// How many streams' names are remembered from one page to the next: some 10 MiB of them. Beyond that all are
+/// forgotten, and asked for again: to keep account of who was asked for last costs something with every event.
 const STREAMS: usize = 65_536;
 
 /// Names that were looked up before. A number has one name for ever, so none of them gets old.
